@@ -1,0 +1,156 @@
+//! Variable-sized pieces of one slice the caller named: message bodies and frames that arrive in parts.
+
+use heapless::VecView;
+
+/// A piece of an [`Arena`], to be given back with [`Arena::free`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Extent {
+    start: usize,
+    len: usize,
+}
+
+impl Extent {
+    /// The piece without bytes, which belongs to every arena.
+    pub const EMPTY: Self = Self { start: 0, len: 0 };
+
+    /// Length in bytes.
+    pub const fn len(self) -> usize {
+        self.len
+    }
+
+    /// Whether it has no bytes.
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    const fn end(self) -> usize {
+        self.start.saturating_add(self.len)
+    }
+}
+
+/// Contiguous allocation over caller memory, next fit: what is used and given back in order, as sends
+/// are, is found at the first look.
+#[derive(Debug)]
+pub struct Arena<'m> {
+    bytes: &'m mut [u8],
+    /// The pieces in use, by start.
+    used: &'m mut VecView<Extent>,
+    /// The place in `used` after the newest piece: the gap to look at first.
+    next: usize,
+}
+
+impl<'m> Arena<'m> {
+    /// An empty arena over `bytes`, whose pieces are listed in `used`: its capacity is the limit of pieces.
+    pub fn new(bytes: &'m mut [u8], used: &'m mut VecView<Extent>) -> Self {
+        used.clear();
+        Self { bytes, used, next: 0 }
+    }
+
+    /// All bytes, used or not: the largest piece there can be.
+    pub fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes in use.
+    pub fn in_use(&self) -> usize {
+        self.used.iter().fold(0, |sum, extent| sum.saturating_add(extent.len))
+    }
+
+    /// A piece of `len` bytes of any content, if there is a gap for it and room in the list.
+    pub fn alloc(&mut self, len: usize) -> Option<Extent> {
+        if len == 0 {
+            return Some(Extent::EMPTY);
+        }
+        let gaps = self.used.len().saturating_add(1);
+        for step in 0..gaps {
+            let at = self.next.saturating_add(step).checked_rem(gaps)?;
+            let start = at.checked_sub(1).and_then(|before| self.used.get(before)).map_or(0, |e| e.end());
+            let end = self.used.get(at).map_or(self.bytes.len(), |e| e.start);
+            if end.saturating_sub(start) >= len {
+                let extent = Extent { start, len };
+                self.used.insert(at, extent).ok()?;
+                self.next = at.saturating_add(1);
+                return Some(extent);
+            }
+        }
+        None
+    }
+
+    /// Gives a piece back. A piece that is not in use is left alone.
+    pub fn free(&mut self, extent: Extent) {
+        if let Ok(at) = self.used.binary_search_by_key(&extent.start, |e| e.start)
+            && self.used.get(at) == Some(&extent)
+        {
+            self.used.remove(at);
+            if self.next > at {
+                self.next = self.next.saturating_sub(1);
+            }
+        }
+    }
+
+    /// The piece's bytes.
+    pub fn get(&self, extent: Extent) -> &[u8] {
+        self.bytes.get(extent.start..extent.end()).unwrap_or_default()
+    }
+
+    /// The piece's bytes, to fill.
+    pub fn get_mut(&mut self, extent: Extent) -> &mut [u8] {
+        self.bytes.get_mut(extent.start..extent.end()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rng;
+    use heapless::Vec;
+    use std::vec::Vec as StdVec;
+
+    #[test]
+    fn pieces_never_overlap_and_come_back() {
+        let mut memory = [0u8; 256];
+        let mut used = Vec::<Extent, 16>::new();
+        let mut arena = Arena::new(&mut memory, &mut used);
+        let mut rng = Rng::new(3);
+        let mut held: StdVec<(Extent, u8)> = StdVec::new();
+        let mut refused = 0;
+        for round in 0..10_000u32 {
+            let mark = round.to_le_bytes()[0];
+            if rng.below(2) == 0 || held.is_empty() {
+                match arena.alloc(1 + rng.below(60) as usize) {
+                    Some(extent) => {
+                        arena.get_mut(extent).fill(mark);
+                        held.push((extent, mark));
+                    }
+                    None => refused += 1,
+                }
+            } else {
+                let (extent, mark) = held.swap_remove(rng.below(u32::try_from(held.len()).unwrap()) as usize);
+                assert!(arena.get(extent).iter().all(|&b| b == mark));
+                arena.free(extent);
+            }
+        }
+        assert!(refused > 0, "the test never filled the arena");
+        for (extent, _) in held {
+            arena.free(extent);
+        }
+        assert_eq!(arena.in_use(), 0);
+        assert_eq!(arena.alloc(256).map(Extent::len), Some(256));
+        assert_eq!(arena.alloc(1), None);
+    }
+
+    #[test]
+    fn the_list_of_pieces_is_a_limit_too() {
+        let mut memory = [0u8; 256];
+        let mut used = Vec::<Extent, 2>::new();
+        let mut arena = Arena::new(&mut memory, &mut used);
+        let first = arena.alloc(1).unwrap();
+        assert!(arena.alloc(1).is_some());
+        assert_eq!(arena.alloc(1), None);
+        arena.free(first);
+        arena.free(first);
+        assert!(arena.alloc(1).is_some());
+        assert_eq!(arena.alloc(0), Some(Extent::EMPTY));
+    }
+}

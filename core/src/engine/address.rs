@@ -1,0 +1,149 @@
+//! Where a peer listens, as RocketMQ writes it: `host:port`.
+
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::str::FromStr;
+
+use heapless::String;
+
+/// `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Address {
+    text: String<{ Self::MAX_LENGTH }>,
+}
+
+impl Address {
+    /// Longest address in bytes, colon and port included. It bounds the memory of every route entry.
+    pub const MAX_LENGTH: usize = 96;
+
+    /// Reads `host:port`.
+    ///
+    /// # Errors
+    /// [`AddressError`] says which part is wrong.
+    pub fn new(text: &str) -> Result<Self, AddressError> {
+        let (host, port) = split(text)?;
+        if host.is_empty() || host.contains(char::is_whitespace) || (host.contains(':') && ip(host).is_none())
+        {
+            return Err(AddressError::Host);
+        }
+        match port.parse::<u16>() {
+            Ok(port) if port > 0 => {}
+            _ => return Err(AddressError::Port),
+        }
+        Ok(Self { text: String::try_from(text).map_err(|_| AddressError::TooLong)? })
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host without brackets.
+    pub fn host(&self) -> &str {
+        let host = split(&self.text).map_or("", |(host, _)| host);
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+    }
+
+    /// The port, never 0.
+    pub fn port(&self) -> u16 {
+        split(&self.text).ok().and_then(|(_, port)| port.parse().ok()).unwrap_or(0)
+    }
+
+    /// The socket address if the host is not a name that has to be resolved.
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        ip(self.host()).map(|ip| SocketAddr::new(ip, self.port()))
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Address {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", self.as_str());
+    }
+}
+
+/// Why a text is not an [`Address`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum AddressError {
+    /// No colon between host and port.
+    NoPort,
+    /// The host is empty, contains white space or has a colon outside brackets.
+    Host,
+    /// The port is not a number from 1 to 65535.
+    Port,
+    /// Longer than [`Address::MAX_LENGTH`].
+    TooLong,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoPort => f.write_str("no port, expected host:port"),
+            Self::Host => {
+                f.write_str("the host must be a name, an IPv4 address or an IPv6 address in brackets")
+            }
+            Self::Port => f.write_str("the port must be a number from 1 to 65535"),
+            Self::TooLong => write!(f, "longer than {} bytes", Address::MAX_LENGTH),
+        }
+    }
+}
+
+impl core::error::Error for AddressError {}
+
+fn split(text: &str) -> Result<(&str, &str), AddressError> {
+    text.rsplit_once(':').ok_or(AddressError::NoPort)
+}
+
+fn ip(host: &str) -> Option<IpAddr> {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    inner.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_addresses() {
+        let name = Address::new("broker-0.mq.svc:10911").unwrap();
+        assert_eq!((name.host(), name.port(), name.socket_addr()), ("broker-0.mq.svc", 10911, None));
+        let v4 = Address::new("127.0.0.1:9876").unwrap();
+        assert_eq!(v4.socket_addr(), Some("127.0.0.1:9876".parse().unwrap()));
+        let v6 = Address::new("[::1]:9876").unwrap();
+        assert_eq!((v6.host(), v6.socket_addr()), ("::1", Some("[::1]:9876".parse().unwrap())));
+    }
+
+    #[test]
+    fn errors_name_the_part() {
+        assert_eq!(Address::new("localhost"), Err(AddressError::NoPort));
+        assert_eq!(Address::new(":9876"), Err(AddressError::Host));
+        assert_eq!(Address::new("a b:9876"), Err(AddressError::Host));
+        assert_eq!(Address::new("a:b:9876"), Err(AddressError::Host));
+        for port in ["", "0", "65536", "x", "-1"] {
+            assert_eq!(Address::new(&std::format!("h:{port}")), Err(AddressError::Port));
+        }
+        assert_eq!(Address::new(&std::format!("{}:1", "h".repeat(95))), Err(AddressError::TooLong));
+    }
+}

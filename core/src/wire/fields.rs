@@ -1,0 +1,245 @@
+//! The `extFields` of a command: the strings by name that carry each request's own header.
+
+use super::cursor::{Reader, Writer};
+use super::json::{Members, Value};
+use super::{DecodeError, DecodeErrorKind, Text};
+
+/// How a header is written (`SerializeType`), the highest byte of a frame's second word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_enums, reason = "the protocol has two")]
+pub enum SerializeType {
+    /// Text, the default of every client.
+    #[default]
+    Json,
+    /// The binary form `ROCKETMQ`; its code and version have 16 bits.
+    RocketMq,
+}
+
+/// The fields of a received command.
+#[derive(Debug, Clone, Copy)]
+pub struct ExtFields<'a> {
+    source: Source<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Json(Value<'a>),
+    Binary(&'a [u8]),
+}
+
+impl<'a> ExtFields<'a> {
+    /// The fields of a JSON object; anything else has none.
+    pub(super) const fn json(value: Value<'a>) -> Self {
+        Self { source: Source::Json(value) }
+    }
+
+    /// The fields of a binary header, after checking every length.
+    pub(super) fn binary(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        while !reader.is_empty() {
+            let len = reader.i16("extFields key length")?;
+            reader.counted("extFields key", len.into())?;
+            let len = reader.i32("extFields value length")?;
+            reader.counted("extFields value", len)?;
+        }
+        Ok(Self { source: Source::Binary(bytes) })
+    }
+
+    /// All fields in the order they are written. A value is `None` where Java has null: JSON `null`, or
+    /// in a binary header a string without bytes.
+    pub fn iter(&self) -> Fields<'a> {
+        match self.source {
+            Source::Json(value) => Fields::Json(value.members()),
+            Source::Binary(bytes) => Fields::Binary(Reader::new(bytes)),
+        }
+    }
+
+    /// The value of the field `key`; of several, the last, as in Java.
+    pub fn get(&self, key: &str) -> Option<Text<'a>> {
+        self.iter().filter(|(name, _)| *name == *key).last().and_then(|(_, value)| value)
+    }
+}
+
+impl<'a> IntoIterator for &ExtFields<'a> {
+    type Item = (Text<'a>, Option<Text<'a>>);
+    type IntoIter = Fields<'a>;
+
+    fn into_iter(self) -> Fields<'a> {
+        self.iter()
+    }
+}
+
+/// Iterator of [`ExtFields::iter`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Fields<'a> {
+    /// Of a JSON header.
+    Json(Members<'a>),
+    /// Of a binary header.
+    Binary(Reader<'a>),
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (Text<'a>, Option<Text<'a>>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Json(members) => members.next().map(|(key, value)| (key, value.text())),
+            Self::Binary(reader) => {
+                let len = reader.i16("").ok()?;
+                let key = reader.counted("", len.into()).ok()?;
+                let len = reader.i32("").ok()?;
+                let value = reader.counted("", len).ok()?;
+                Some((Text::from_bytes(key), (!value.is_empty()).then(|| Text::from_bytes(value))))
+            }
+        }
+    }
+}
+
+/// Writes the fields of a command, one call a field.
+#[derive(Debug)]
+pub struct FieldWriter<'w, 'b> {
+    pub(super) writer: &'w mut Writer<'b>,
+    pub(super) serialize_type: SerializeType,
+    /// Whether the JSON object was opened.
+    pub(super) open: &'w mut bool,
+}
+
+impl FieldWriter<'_, '_> {
+    /// Opens the object, so that it is there even if it stays empty.
+    pub fn open(&mut self) {
+        if !*self.open && self.serialize_type == SerializeType::Json {
+            self.writer.put(b",\"extFields\":{");
+        }
+        *self.open = true;
+    }
+
+    /// A text field.
+    pub fn text(&mut self, key: &str, value: Text<'_>) {
+        self.value(key, &mut |writer, json| {
+            if json { value.write_json(writer) } else { value.write_to(writer) }
+        });
+    }
+
+    /// A field made of several texts in a row.
+    pub fn joined(&mut self, key: &str, values: &[Text<'_>]) {
+        self.value(key, &mut |writer, json| {
+            for value in values {
+                if json { value.write_json(writer) } else { value.write_to(writer) }
+            }
+        });
+    }
+
+    /// A decimal number.
+    pub fn int(&mut self, key: &str, value: i64) {
+        self.value(key, &mut |writer, _| writer.put_decimal(value));
+    }
+
+    /// `true` or `false`.
+    pub fn bool(&mut self, key: &str, value: bool) {
+        self.text(key, Text::from(if value { "true" } else { "false" }));
+    }
+
+    /// A field whose value `put` writes; its flag says whether the value stands inside a JSON string, where quotes,
+    /// backslashes and control characters must be escaped.
+    pub fn value(&mut self, key: &str, put: &mut dyn FnMut(&mut Writer<'_>, bool)) {
+        let first = !*self.open;
+        self.open();
+        match self.serialize_type {
+            SerializeType::Json => {
+                self.writer.put(if first { b"\"" } else { b",\"" });
+                Text::from(key).write_json(self.writer);
+                self.writer.put(b"\":\"");
+                put(self.writer, true);
+                self.writer.put_u8(b'"');
+            }
+            SerializeType::RocketMq => {
+                self.writer.put_i16(i16::try_from(key.len()).unwrap_or(i16::MAX));
+                self.writer.put(key.as_bytes());
+                put_counted(self.writer, &mut |writer| put(writer, false));
+            }
+        }
+    }
+}
+
+/// Appends a 32-bit length and then what `put` writes.
+pub(super) fn put_counted(writer: &mut Writer<'_>, put: &mut dyn FnMut(&mut Writer<'_>)) {
+    let at = writer.position();
+    writer.put_u32(0);
+    let start = writer.position();
+    put(writer);
+    let len = writer.position().saturating_sub(start);
+    writer.set_u32(at, u32::try_from(len).unwrap_or(u32::MAX));
+}
+
+/// A typed header field: how it is read from a text and written to one.
+pub trait Field<'a>: Sized {
+    /// Reads the field `key`.
+    ///
+    /// # Errors
+    /// `Missing` if it is required and absent, otherwise what is wrong with its value.
+    fn read(key: &'static str, value: Option<Text<'a>>) -> Result<Self, DecodeError>;
+
+    /// Writes the field, or nothing if it is absent.
+    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>);
+}
+
+fn required<'a>(key: &'static str, value: Option<Text<'a>>) -> Result<Text<'a>, DecodeError> {
+    value.ok_or(DecodeError::new(key, DecodeErrorKind::Missing))
+}
+
+impl<'a> Field<'a> for Text<'a> {
+    fn read(key: &'static str, value: Option<Self>) -> Result<Self, DecodeError> {
+        required(key, value)
+    }
+
+    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
+        fields.text(key, *self);
+    }
+}
+
+impl Field<'_> for i32 {
+    fn read(key: &'static str, value: Option<Text<'_>>) -> Result<Self, DecodeError> {
+        required(key, value)?.parse(key)
+    }
+
+    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
+        fields.int(key, (*self).into());
+    }
+}
+
+impl Field<'_> for i64 {
+    fn read(key: &'static str, value: Option<Text<'_>>) -> Result<Self, DecodeError> {
+        required(key, value)?.parse(key)
+    }
+
+    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
+        fields.int(key, *self);
+    }
+}
+
+/// Anything but `true` in any case reads as false (`Boolean#parseBoolean`).
+impl Field<'_> for bool {
+    fn read(key: &'static str, value: Option<Text<'_>>) -> Result<Self, DecodeError> {
+        let mut buffer = [0u8; 4];
+        let value = required(key, value)?;
+        Ok(value.decode_into(&mut buffer).is_some_and(|text| text.eq_ignore_ascii_case("true")))
+    }
+
+    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
+        fields.bool(key, *self);
+    }
+}
+
+impl<'a, T: Field<'a>> Field<'a> for Option<T> {
+    fn read(key: &'static str, value: Option<Text<'a>>) -> Result<Self, DecodeError> {
+        value.map(|value| T::read(key, Some(value))).transpose()
+    }
+
+    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
+        if let Some(value) = self {
+            value.write(key, fields);
+        }
+    }
+}

@@ -1,9 +1,7 @@
 //! Variable-sized pieces of one slice the caller named: message bodies and frames that arrive in parts.
 
-use heapless::VecView;
-
 /// A piece of an [`Arena`], to be given back with [`Arena::free`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Extent {
     start: usize,
@@ -34,27 +32,31 @@ impl Extent {
 #[derive(Debug)]
 pub struct Arena<'m> {
     bytes: &'m mut [u8],
-    /// The pieces in use, by start.
-    used: &'m mut VecView<Extent>,
+    /// The pieces in use, by start, in the first `count` places.
+    pieces: &'m mut [Extent],
+    count: usize,
     /// The place in `used` after the newest piece: the gap to look at first.
     next: usize,
 }
 
 impl<'m> Arena<'m> {
-    /// An empty arena over `bytes`, whose pieces are listed in `used`: its capacity is the limit of pieces.
-    pub fn new(bytes: &'m mut [u8], used: &'m mut VecView<Extent>) -> Self {
-        used.clear();
-        Self { bytes, used, next: 0 }
+    /// An empty arena over `bytes` with as many pieces at a time as `pieces` has places.
+    pub const fn new(bytes: &'m mut [u8], pieces: &'m mut [Extent]) -> Self {
+        Self { bytes, pieces, count: 0, next: 0 }
     }
 
     /// All bytes, used or not: the largest piece there can be.
-    pub fn capacity(&self) -> usize {
+    pub const fn capacity(&self) -> usize {
         self.bytes.len()
     }
 
     /// Bytes in use.
     pub fn in_use(&self) -> usize {
-        self.used.iter().fold(0, |sum, extent| sum.saturating_add(extent.len))
+        self.used().iter().fold(0, |sum, extent| sum.saturating_add(extent.len))
+    }
+
+    fn used(&self) -> &[Extent] {
+        self.pieces.get(..self.count).unwrap_or_default()
     }
 
     /// A piece of `len` bytes of any content, if there is a gap for it and room in the list.
@@ -62,14 +64,14 @@ impl<'m> Arena<'m> {
         if len == 0 {
             return Some(Extent::EMPTY);
         }
-        let gaps = self.used.len().saturating_add(1);
+        let gaps = self.count.saturating_add(1);
         for step in 0..gaps {
             let at = self.next.saturating_add(step).checked_rem(gaps)?;
-            let start = at.checked_sub(1).and_then(|before| self.used.get(before)).map_or(0, |e| e.end());
-            let end = self.used.get(at).map_or(self.bytes.len(), |e| e.start);
+            let start = at.checked_sub(1).and_then(|before| self.used().get(before)).map_or(0, |e| e.end());
+            let end = self.used().get(at).map_or(self.bytes.len(), |e| e.start);
             if end.saturating_sub(start) >= len {
                 let extent = Extent { start, len };
-                self.used.insert(at, extent).ok()?;
+                self.insert(at, extent)?;
                 self.next = at.saturating_add(1);
                 return Some(extent);
             }
@@ -79,14 +81,25 @@ impl<'m> Arena<'m> {
 
     /// Gives a piece back. A piece that is not in use is left alone.
     pub fn free(&mut self, extent: Extent) {
-        if let Ok(at) = self.used.binary_search_by_key(&extent.start, |e| e.start)
-            && self.used.get(at) == Some(&extent)
+        if let Ok(at) = self.used().binary_search_by_key(&extent.start, |e| e.start)
+            && self.used().get(at) == Some(&extent)
+            && let Some(tail) = self.pieces.get_mut(at..self.count)
         {
-            self.used.remove(at);
+            tail.rotate_left(1);
+            self.count = self.count.saturating_sub(1);
             if self.next > at {
                 self.next = self.next.saturating_sub(1);
             }
         }
+    }
+
+    /// Puts `extent` in place `at` of the list, if the list has room.
+    fn insert(&mut self, at: usize, extent: Extent) -> Option<()> {
+        let tail = self.pieces.get_mut(at..self.count.saturating_add(1))?;
+        tail.rotate_right(1);
+        *tail.first_mut()? = extent;
+        self.count = self.count.saturating_add(1);
+        Some(())
     }
 
     /// The piece's bytes.
@@ -104,16 +117,15 @@ impl<'m> Arena<'m> {
 mod tests {
     use super::*;
     use crate::Rng;
-    use heapless::Vec;
-    use std::vec::Vec as StdVec;
+    use std::vec::Vec;
 
     #[test]
     fn pieces_never_overlap_and_come_back() {
         let mut memory = [0u8; 256];
-        let mut used = Vec::<Extent, 16>::new();
-        let mut arena = Arena::new(&mut memory, &mut used);
+        let mut pieces = [Extent::EMPTY; 16];
+        let mut arena = Arena::new(&mut memory, &mut pieces);
         let mut rng = Rng::new(3);
-        let mut held: StdVec<(Extent, u8)> = StdVec::new();
+        let mut held: Vec<(Extent, u8)> = Vec::new();
         let mut refused = 0;
         for round in 0..10_000u32 {
             let mark = round.to_le_bytes()[0];
@@ -143,8 +155,8 @@ mod tests {
     #[test]
     fn the_list_of_pieces_is_a_limit_too() {
         let mut memory = [0u8; 256];
-        let mut used = Vec::<Extent, 2>::new();
-        let mut arena = Arena::new(&mut memory, &mut used);
+        let mut pieces = [Extent::EMPTY; 2];
+        let mut arena = Arena::new(&mut memory, &mut pieces);
         let first = arena.alloc(1).unwrap();
         assert!(arena.alloc(1).is_some());
         assert_eq!(arena.alloc(1), None);

@@ -8,32 +8,11 @@ mod address;
 
 pub use address::{Address, AddressError};
 
-use crate::Instant;
+use crate::{Instant, SlotId};
 
-/// One connection of an engine, chosen by the engine; a number is not used for two connections in turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct ConnectionId {
-    index: u16,
-    generation: u16,
-}
-
-impl ConnectionId {
-    /// The connection in place `index` of its table, the `generation`-th to use that place.
-    pub const fn new(index: u16, generation: u16) -> Self {
-        Self { index, generation }
-    }
-
-    /// The place in the engine's connection table, below the table's capacity: drivers may index by it.
-    pub const fn index(self) -> u16 {
-        self.index
-    }
-
-    /// Which use of that place this is; it tells a late report on an earlier connection apart.
-    pub const fn generation(self) -> u16 {
-        self.generation
-    }
-}
+/// One connection of an engine, named by the engine. Its place is below the capacity of the engine's connection
+/// table, so drivers may index by it; its generation tells a late report on an earlier connection apart.
+pub type ConnectionId = SlotId;
 
 /// What an engine wants done with a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,10 +23,12 @@ mod arena;
 pub mod engine;
 //pub mod message;
 mod rng;
+mod slots;
 mod time;
 pub mod wire;
 
 pub use arena::{Arena, Extent};
 pub use engine::{Address, AddressError, ConnectionId, ConnectionRequest, Engine};
 pub use rng::Rng;
+pub use slots::{Slot, SlotId, Slots};
 pub use time::{Instant, WallClock};

@@ -156,11 +156,10 @@ impl<'m> Receiver<'m> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heapless::Vec;
-    use std::vec::Vec as StdVec;
+    use std::vec::Vec;
 
-    fn frames() -> StdVec<u8> {
-        let mut bytes = StdVec::new();
+    fn frames() -> Vec<u8> {
+        let mut bytes = Vec::new();
         for payload in [&b"\0\0\0\0"[..], b"\0\0\0\x02{}body", b"0123456789abcdef"] {
             bytes.extend_from_slice(&u32::try_from(payload.len()).unwrap().to_be_bytes());
             bytes.extend_from_slice(payload);
@@ -172,10 +171,9 @@ mod tests {
     fn frames_come_whole_from_pieces_of_any_size() {
         let bytes = frames();
         for size in 1..=bytes.len() {
-            let (mut memory, mut used, mut partial) =
-                ([0u8; 32], Vec::<Extent, 1>::new(), [Partial::default()]);
+            let (mut memory, mut used, mut partial) = ([0u8; 32], [Extent::EMPTY; 1], [Partial::default()]);
             let mut receiver = Receiver::new(Arena::new(&mut memory, &mut used), &mut partial, 1024);
-            let mut seen = StdVec::new();
+            let mut seen = Vec::new();
             for chunk in bytes.chunks(size) {
                 let mut rest = chunk;
                 while !rest.is_empty() {
@@ -214,8 +212,7 @@ mod tests {
 
     #[test]
     fn without_room_the_rest_is_left_to_the_caller() {
-        let (mut memory, mut used, mut partial) =
-            ([0u8; 16], Vec::<Extent, 2>::new(), [Partial::default(); 2]);
+        let (mut memory, mut used, mut partial) = ([0u8; 16], [Extent::EMPTY; 2], [Partial::default(); 2]);
         let mut receiver = Receiver::new(Arena::new(&mut memory, &mut used), &mut partial, 1024);
         assert_eq!(receiver.max_frame(), 16);
         assert_eq!(receiver.take(0, b"\0\0\0\x0aab"), Ok(Received::Incomplete));

@@ -1,0 +1,187 @@
+//! Tables of fixed size whose entries are named by place and generation, so that a stale name finds nothing.
+
+/// The name of an entry of [`Slots`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SlotId {
+    index: u16,
+    generation: u16,
+}
+
+impl SlotId {
+    /// The entry in place `index`, the `generation`-th to be there.
+    pub const fn new(index: u16, generation: u16) -> Self {
+        Self { index, generation }
+    }
+
+    /// The place.
+    pub const fn index(self) -> u16 {
+        self.index
+    }
+
+    /// Which use of the place this is.
+    pub const fn generation(self) -> u16 {
+        self.generation
+    }
+}
+
+/// A place of [`Slots`].
+#[derive(Debug, Clone)]
+pub struct Slot<T> {
+    /// Counted up with every entry that leaves.
+    generation: u16,
+    /// The next free place, or its own if it is the last one.
+    next_free: u16,
+    entry: Option<T>,
+}
+
+impl<T> Slot<T> {
+    /// A free place.
+    pub const EMPTY: Self = Self { generation: 0, next_free: 0, entry: None };
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// A table over places the caller named. Taking and giving back a place cost the same however full it is.
+#[derive(Debug)]
+pub struct Slots<'m, T> {
+    slots: &'m mut [Slot<T>],
+    first_free: Option<u16>,
+    len: usize,
+}
+
+impl<'m, T> Slots<'m, T> {
+    /// Most places a table can have; further ones are not used.
+    pub const MAX_CAPACITY: usize = 65_535;
+
+    /// An empty table.
+    pub fn new(slots: &'m mut [Slot<T>]) -> Self {
+        let len = slots.len().min(Self::MAX_CAPACITY);
+        let slots = slots.get_mut(..len).unwrap_or_default();
+        let last = u16::try_from(len.saturating_sub(1)).unwrap_or(u16::MAX);
+        for (place, slot) in (0u16..).zip(slots.iter_mut()) {
+            slot.entry = None;
+            slot.next_free = place.saturating_add(1).min(last);
+        }
+        Self { first_free: (len > 0).then_some(0), slots, len: 0 }
+    }
+
+    /// How many entries there can be.
+    pub const fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How many entries there are.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no entry.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether there is no room.
+    pub const fn is_full(&self) -> bool {
+        self.first_free.is_none()
+    }
+
+    /// Adds an entry, or gives it back if the table is full.
+    ///
+    /// # Errors
+    /// The entry itself.
+    pub fn insert(&mut self, entry: T) -> Result<SlotId, T> {
+        let Some(index) = self.first_free else { return Err(entry) };
+        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(entry) };
+        self.first_free = (slot.next_free != index).then_some(slot.next_free);
+        self.len = self.len.saturating_add(1);
+        slot.entry = Some(entry);
+        Ok(SlotId { index, generation: slot.generation })
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, id: SlotId) -> Option<T> {
+        let slot =
+            self.slots.get_mut(usize::from(id.index)).filter(|slot| slot.generation == id.generation)?;
+        let entry = slot.entry.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.next_free = self.first_free.unwrap_or(id.index);
+        self.first_free = Some(id.index);
+        self.len = self.len.saturating_sub(1);
+        Some(entry)
+    }
+
+    /// The entry of that name, if it is still there.
+    pub fn get(&self, id: SlotId) -> Option<&T> {
+        let slot = self.slots.get(usize::from(id.index)).filter(|slot| slot.generation == id.generation)?;
+        slot.entry.as_ref()
+    }
+
+    /// The entry of that name, if it is still there.
+    pub fn get_mut(&mut self, id: SlotId) -> Option<&mut T> {
+        let slot =
+            self.slots.get_mut(usize::from(id.index)).filter(|slot| slot.generation == id.generation)?;
+        slot.entry.as_mut()
+    }
+
+    /// The name of the entry in place `index`, if there is one.
+    pub fn id_at(&self, index: u16) -> Option<SlotId> {
+        let slot = self.slots.get(usize::from(index)).filter(|slot| slot.entry.is_some())?;
+        Some(SlotId { index, generation: slot.generation })
+    }
+
+    /// All entries by place.
+    pub fn iter(&self) -> impl Iterator<Item = (SlotId, &T)> {
+        (0u16..).zip(self.slots.iter()).filter_map(|(index, slot)| {
+            Some((SlotId { index, generation: slot.generation }, slot.entry.as_ref()?))
+        })
+    }
+
+    /// All entries by place.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (SlotId, &mut T)> {
+        (0u16..).zip(self.slots.iter_mut()).filter_map(|(index, slot)| {
+            let id = SlotId { index, generation: slot.generation };
+            Some((id, slot.entry.as_mut()?))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stale_names_find_nothing() {
+        let mut memory = [Slot::EMPTY, Slot::EMPTY];
+        let mut slots = Slots::new(&mut memory);
+        let first = slots.insert('a').unwrap();
+        let second = slots.insert('b').unwrap();
+        assert_eq!((slots.insert('c'), slots.is_full()), (Err('c'), true));
+        assert_eq!(slots.remove(first), Some('a'));
+        assert_eq!((slots.get(first), slots.remove(first)), (None, None));
+        let third = slots.insert('c').unwrap();
+        assert_eq!((third.index(), third == first), (first.index(), false));
+        assert_eq!(slots.iter().map(|(_, entry)| *entry).collect::<std::vec::Vec<_>>(), ['c', 'b']);
+        assert_eq!(slots.remove(second), Some('b'));
+        assert_eq!(slots.len(), 1);
+    }
+
+    #[test]
+    fn every_place_comes_back() {
+        let mut memory = [const { Slot::<u32>::EMPTY }; 5];
+        let mut slots = Slots::new(&mut memory);
+        for round in 0..100 {
+            let ids = [0, 1, 2, 3, 4].map(|n| slots.insert(round + n).unwrap());
+            assert!(slots.insert(0).is_err());
+            for id in ids.iter().rev() {
+                assert!(slots.remove(*id).is_some());
+            }
+        }
+        assert!(slots.is_empty());
+        assert!(Slots::<u8>::new(&mut []).insert(1).is_err());
+    }
+}

@@ -162,7 +162,8 @@ mod tests {
         let second = slots.insert('b').unwrap();
         assert_eq!((slots.insert('c'), slots.is_full()), (Err('c'), true));
         assert_eq!(slots.remove(first), Some('a'));
-        assert_eq!((slots.get(first), slots.remove(first)), (None, None));
+        assert_eq!(slots.get(first), None);
+        assert_eq!(slots.remove(first), None);
         let third = slots.insert('c').unwrap();
         assert_eq!((third.index(), third == first), (first.index(), false));
         assert_eq!(slots.iter().map(|(_, entry)| *entry).collect::<std::vec::Vec<_>>(), ['c', 'b']);

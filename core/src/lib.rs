@@ -21,7 +21,7 @@ extern crate std;
 
 mod arena;
 pub mod engine;
-//pub mod message;
+pub mod message;
 mod rng;
 mod slots;
 mod time;

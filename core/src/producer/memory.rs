@@ -119,7 +119,7 @@ impl<
     pub const fn new() -> Self {
         Self {
             connections: [const { Slot::EMPTY }; CONNECTIONS],
-            partial_frames: [Partial::NONE; CONNECTIONS],
+            partial_frames: [Partial::EMPTY; CONNECTIONS],
             frames: [0; FRAMES],
             frame_pieces: [Extent::EMPTY; CONNECTIONS],
             topics: [const { Slot::EMPTY }; TOPICS],

@@ -165,6 +165,11 @@ impl SendError {
         }
     }
 
+    /// The last failure and what the broker had to say, without numbers.
+    pub fn reason(&self) -> impl fmt::Display {
+        Reason(self)
+    }
+
     /// The response code of Java's exception (`ClientErrorCode`, or the broker's), -1 where it has none.
     pub const fn response_code(&self) -> i32 {
         match self.kind {
@@ -181,7 +186,17 @@ impl SendError {
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
+        write!(f, "{} (attempts: {}, after {} ms)", self.reason(), self.attempts, self.elapsed.as_millis())
+    }
+}
+
+/// [`SendError::reason`].
+#[derive(Debug)]
+struct Reason<'e>(&'e SendError);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.kind {
             SendErrorKind::NoRoute => f.write_str("no route info of this topic")?,
             SendErrorKind::NameServerUnreachable => f.write_str("no name server can be reached")?,
             SendErrorKind::NameServerTimedOut => f.write_str("the name server did not answer in time")?,
@@ -192,10 +207,10 @@ impl fmt::Display for SendError {
             SendErrorKind::ShutDown => f.write_str("the producer was shut down")?,
             SendErrorKind::Attempt(outcome) => write!(f, "{outcome}")?,
         }
-        if !self.remark.as_str().is_empty() {
-            write!(f, ": {}", self.remark.as_str())?;
+        match self.0.remark.as_str() {
+            "" => Ok(()),
+            remark => write!(f, ": {remark}"),
         }
-        write!(f, " (attempts: {}, after {} ms)", self.attempts, self.elapsed.as_millis())
     }
 }
 

@@ -85,7 +85,7 @@ impl<'m> Receiver<'m> {
     /// A receiver for as many connections as `partial` has places. No frame may be larger than `max_frame`, nor than
     /// the whole arena.
     pub fn new(arena: Arena<'m>, partial: &'m mut [Partial], max_frame: usize) -> Self {
-        partial.fill(Partial::NONE);
+        partial.fill(Partial::EMPTY);
         let max_frame = max_frame.min(arena.capacity());
         Self { arena, partial, max_frame }
     }
@@ -97,7 +97,7 @@ impl<'m> Receiver<'m> {
 
     /// Whether `connection` has sent the beginning of a frame and not its end.
     pub fn is_partial(&self, connection: u16) -> bool {
-        self.partial.get(usize::from(connection)).is_some_and(|p| *p != Partial::NONE)
+        self.partial.get(usize::from(connection)).is_some_and(|p| *p != Partial::EMPTY)
     }
 
     /// Forgets what `connection` has sent.
@@ -106,7 +106,7 @@ impl<'m> Receiver<'m> {
             if let State::Frame { extent, .. } = partial.0 {
                 self.arena.free(extent);
             }
-            *partial = Partial::NONE;
+            *partial = Partial::EMPTY;
         }
     }
 
@@ -118,7 +118,7 @@ impl<'m> Receiver<'m> {
         let Some(partial) = self.partial.get_mut(usize::from(connection)) else {
             return Ok(Received::NoRoom { taken: 0 });
         };
-        if *partial == Partial::NONE
+        if *partial == Partial::EMPTY
             && let Some(size) = frame_size(bytes, self.max_frame)?
             && let Some(frame) = bytes.get(LENGTH_BYTES..size)
         {
@@ -176,7 +176,7 @@ mod tests {
     fn frames_come_whole_from_pieces_of_any_size() {
         let bytes = frames();
         for size in 1..=bytes.len() {
-            let (mut memory, mut used, mut partial) = ([0u8; 32], [Extent::EMPTY; 1], [Partial::NONE]);
+            let (mut memory, mut used, mut partial) = ([0u8; 32], [Extent::EMPTY; 1], [Partial::EMPTY]);
             let mut receiver = Receiver::new(Arena::new(&mut memory, &mut used), &mut partial, 1024);
             let mut seen = Vec::new();
             for chunk in bytes.chunks(size) {
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn without_room_the_rest_is_left_to_the_caller() {
-        let (mut memory, mut used, mut partial) = ([0u8; 16], [Extent::EMPTY; 2], [Partial::NONE; 2]);
+        let (mut memory, mut used, mut partial) = ([0u8; 16], [Extent::EMPTY; 2], [Partial::EMPTY; 2]);
         let mut receiver = Receiver::new(Arena::new(&mut memory, &mut used), &mut partial, 1024);
         assert_eq!(receiver.max_frame(), 16);
         assert_eq!(receiver.take(0, b"\0\0\0\x0aab"), Ok(Received::Incomplete));

@@ -1,0 +1,13 @@
+//! RocketMQ for desktops and edge machines: an async [`Producer`] and a [`Broker`], both the engines of
+//! `rocketlite-core` and `rocketlite-broker` over tokio sockets.
+//!
+//! Nothing is decided here: this crate moves bytes, time and memory, the engines do the rest.
+
+pub mod broker;
+mod clock;
+mod drive;
+pub mod producer;
+
+pub use broker::{Broker, BrokerBuilder};
+pub use producer::{Producer, ProducerBuilder};
+pub use rocketlite_core::message::Message;

@@ -34,6 +34,11 @@ pub fn frame_size(bytes: &[u8], max_frame: usize) -> Result<Option<usize>, Decod
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Partial(State);
 
+impl Partial {
+    /// Nothing: the place for a connection in memory that is not used yet.
+    pub const EMPTY: Self = Self(State::EMPTY);
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// The first `count` bytes of a length word.
@@ -42,9 +47,13 @@ enum State {
     Frame { extent: Extent, filled: usize },
 }
 
+impl State {
+    const EMPTY: Self = Self::Length { bytes: [0; LENGTH_BYTES], count: 0 };
+}
+
 impl Default for State {
     fn default() -> Self {
-        Self::Length { bytes: [0; LENGTH_BYTES], count: 0 }
+        Self::EMPTY
     }
 }
 

@@ -31,18 +31,12 @@ pub fn frame_size(bytes: &[u8], max_frame: usize) -> Result<Option<usize>, Decod
 }
 
 /// The part of a frame that one connection has received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Partial(State);
 
 impl Partial {
-    /// Nothing.
-    pub const NONE: Self = Self(State::Length { bytes: [0; LENGTH_BYTES], count: 0 });
-}
-
-impl Default for Partial {
-    fn default() -> Self {
-        Self::NONE
-    }
+    /// Nothing: the place for a connection in memory that is not used yet.
+    pub const EMPTY: Self = Self(State::EMPTY);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +45,16 @@ enum State {
     Length { bytes: [u8; LENGTH_BYTES], count: usize },
     /// The first `filled` bytes of the frame.
     Frame { extent: Extent, filled: usize },
+}
+
+impl State {
+    const EMPTY: Self = Self::Length { bytes: [0; LENGTH_BYTES], count: 0 };
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 /// What became of the bytes offered to a [`Receiver`].
@@ -85,7 +89,7 @@ impl<'m> Receiver<'m> {
     /// A receiver for as many connections as `partial` has places. No frame may be larger than `max_frame`, nor than
     /// the whole arena.
     pub fn new(arena: Arena<'m>, partial: &'m mut [Partial], max_frame: usize) -> Self {
-        partial.fill(Partial::EMPTY);
+        partial.fill(Partial::default());
         let max_frame = max_frame.min(arena.capacity());
         Self { arena, partial, max_frame }
     }
@@ -97,7 +101,7 @@ impl<'m> Receiver<'m> {
 
     /// Whether `connection` has sent the beginning of a frame and not its end.
     pub fn is_partial(&self, connection: u16) -> bool {
-        self.partial.get(usize::from(connection)).is_some_and(|p| *p != Partial::EMPTY)
+        self.partial.get(usize::from(connection)).is_some_and(|p| *p != Partial::default())
     }
 
     /// Forgets what `connection` has sent.
@@ -106,7 +110,7 @@ impl<'m> Receiver<'m> {
             if let State::Frame { extent, .. } = partial.0 {
                 self.arena.free(extent);
             }
-            *partial = Partial::EMPTY;
+            *partial = Partial::default();
         }
     }
 
@@ -118,7 +122,7 @@ impl<'m> Receiver<'m> {
         let Some(partial) = self.partial.get_mut(usize::from(connection)) else {
             return Ok(Received::NoRoom { taken: 0 });
         };
-        if *partial == Partial::EMPTY
+        if *partial == Partial::default()
             && let Some(size) = frame_size(bytes, self.max_frame)?
             && let Some(frame) = bytes.get(LENGTH_BYTES..size)
         {
@@ -176,7 +180,7 @@ mod tests {
     fn frames_come_whole_from_pieces_of_any_size() {
         let bytes = frames();
         for size in 1..=bytes.len() {
-            let (mut memory, mut used, mut partial) = ([0u8; 32], [Extent::EMPTY; 1], [Partial::EMPTY]);
+            let (mut memory, mut used, mut partial) = ([0u8; 32], [Extent::EMPTY; 1], [Partial::default()]);
             let mut receiver = Receiver::new(Arena::new(&mut memory, &mut used), &mut partial, 1024);
             let mut seen = Vec::new();
             for chunk in bytes.chunks(size) {
@@ -217,7 +221,7 @@ mod tests {
 
     #[test]
     fn without_room_the_rest_is_left_to_the_caller() {
-        let (mut memory, mut used, mut partial) = ([0u8; 16], [Extent::EMPTY; 2], [Partial::EMPTY; 2]);
+        let (mut memory, mut used, mut partial) = ([0u8; 16], [Extent::EMPTY; 2], [Partial::default(); 2]);
         let mut receiver = Receiver::new(Arena::new(&mut memory, &mut used), &mut partial, 1024);
         assert_eq!(receiver.max_frame(), 16);
         assert_eq!(receiver.take(0, b"\0\0\0\x0aab"), Ok(Received::Incomplete));

@@ -1,0 +1,61 @@
+//! What time alone changes.
+
+use core::time::Duration;
+
+use rocketlite_core::{ConnectionId, Instant};
+
+use super::{Broker, State};
+use crate::event::DisconnectReason;
+use crate::table::Link;
+
+/// How exact the long timeouts are: everything is looked at once in so much time, while there is anything.
+pub(super) const TICK: Duration = Duration::from_secs(1);
+
+impl Broker<'_> {
+    /// Closes what has been silent or slow, and forgets clients and brokers without a sign of life.
+    pub(super) fn handle_tick(&mut self) {
+        self.state.is_held_back = false;
+        self.state.has_room_again = false;
+        let now = self.state.now;
+        if self.state.next_tick.is_none_or(|tick| now < tick) {
+            return;
+        }
+        self.state.next_tick = Some(now.after(TICK));
+        for place in self.state.connections.places() {
+            if let Some((connection, reason)) = self.state.timed_out(place) {
+                self.close(connection, reason);
+            }
+        }
+        while let Some(client) = self.state.clients.remove_expired(now, self.state.config.client_timeout) {
+            self.state.client_gone(&client);
+        }
+        while let Some(broker) = self.state.brokers.remove_expired(now, self.state.config.broker_timeout) {
+            self.state.broker_gone(broker.name());
+        }
+    }
+}
+
+impl State<'_> {
+    /// Whether the connection in this place has to be closed.
+    fn timed_out(&self, place: u16) -> Option<(ConnectionId, DisconnectReason)> {
+        let (connection, last_activity, partial_since) = self.connections.times(place)?;
+        let config = &self.config;
+        if partial_since.is_some_and(|since| self.now >= since.after(config.frame_timeout)) {
+            return Some((connection, DisconnectReason::SlowFrame));
+        }
+        // Name servers have timeouts of their own.
+        let accepted = matches!(self.connections.link(connection), Some(Link::Accepted(_)));
+        let idle = self.now >= last_activity.after(config.idle_timeout);
+        (accepted && idle).then_some((connection, DisconnectReason::Idle))
+    }
+
+    /// When the engine wants to be called.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        if self.has_room_again {
+            // Drivers offer again what was not taken after the next call, so that one comes at once.
+            return Some(self.now);
+        }
+        let tick = self.next_tick.filter(|_| !self.connections.is_empty());
+        [tick, self.next_registration()].into_iter().flatten().min()
+    }
+}

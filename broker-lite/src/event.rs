@@ -1,0 +1,231 @@
+//! What a broker reports beside its answers.
+
+use core::net::SocketAddr;
+
+use rocketlite_core::wire::DecodeError;
+use rocketlite_core::wire::code::{RequestCode, ResponseCode};
+use rocketlite_core::{Address, ConnectionId};
+
+use crate::table::{ClientId, ClientRole, GroupName, Name};
+
+/// Something that an operator or a test may want to know. Owned, so that it outlives the engine's next step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BrokerEvent {
+    /// A topic was made.
+    TopicCreated {
+        /// The topic.
+        topic: Name,
+        /// Its queues to write.
+        queues: i32,
+    },
+    /// The oldest messages went to make room. Reports that nobody has taken yet are added up.
+    Evicted {
+        /// How many messages.
+        messages: u64,
+        /// How many bytes of the log.
+        bytes: u64,
+    },
+    /// A request was answered with an error.
+    Rejected {
+        /// Whose request.
+        connection: ConnectionId,
+        /// What it asked for.
+        request: RequestCode,
+        /// The answer.
+        response: ResponseCode,
+    },
+    /// A client sent its first heartbeat for a group.
+    ClientRegistered {
+        /// The client.
+        client_id: ClientId,
+        /// The group.
+        group: GroupName,
+        /// What it does for it.
+        role: ClientRole,
+    },
+    /// A client left a group: it said so, its connection closed, or it fell silent.
+    ClientUnregistered {
+        /// The client.
+        client_id: ClientId,
+        /// The group.
+        group: GroupName,
+        /// What it did for it.
+        role: ClientRole,
+    },
+    /// A connection that had been accepted is no more.
+    Disconnected {
+        /// Which.
+        connection: ConnectionId,
+        /// Where it came from.
+        peer: SocketAddr,
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// Another broker registered here for the first time.
+    BrokerRegistered {
+        /// Its name.
+        name: Name,
+    },
+    /// Another broker is no longer registered here.
+    BrokerUnregistered {
+        /// Its name.
+        name: Name,
+    },
+    /// A name server took this broker's registration, for the first time on this connection.
+    Registered {
+        /// The name server.
+        name_server: Address,
+    },
+    /// This broker could not register; it tries again.
+    RegistrationFailed {
+        /// The name server.
+        name_server: Address,
+        /// Why.
+        reason: RegistrationFailure,
+    },
+}
+
+/// Why a connection is no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The peer closed it, or it broke.
+    Peer,
+    /// The peer sent bytes that cannot be read.
+    Decode(DecodeError),
+    /// Nothing moved for `idle_timeout`.
+    Idle,
+    /// A frame was still incomplete after `frame_timeout`.
+    SlowFrame,
+    /// Half of an answer was sent, and what it was made of changed or was evicted.
+    LostAnswer,
+}
+
+/// Why a registration failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum RegistrationFailure {
+    /// There is no connection, or it was lost.
+    Disconnected,
+    /// No connection or no answer within `registration_timeout`.
+    TimedOut,
+    /// The name server refused it.
+    Refused(ResponseCode),
+    /// The name server sent bytes that cannot be read.
+    Decode(DecodeError),
+}
+
+/// What a broker has counted since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Counters {
+    /// Requests.
+    pub requests: u64,
+    /// Requests answered with an error.
+    pub refused: u64,
+    /// Messages stored.
+    pub stored_messages: u64,
+    /// Bytes of their records.
+    pub stored_bytes: u64,
+    /// Messages that went to make room.
+    pub evicted_messages: u64,
+    /// Bytes of their records.
+    pub evicted_bytes: u64,
+    /// Bytes handed to the driver.
+    pub transmitted_bytes: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections refused because there was no place.
+    pub accept_refused: u64,
+    /// Accepted connections that are no more.
+    pub disconnected: u64,
+    /// Times that bytes were not taken because there was no room.
+    pub held_back: u64,
+    /// Events that nobody took in time.
+    pub lost_events: u64,
+}
+
+/// Events that wait to be taken, over places the caller named.
+#[derive(Debug)]
+pub(crate) struct EventQueue<'m> {
+    places: &'m mut [Option<BrokerEvent>],
+    first: usize,
+    len: usize,
+    /// How many found no place.
+    pub(crate) lost: u64,
+}
+
+impl<'m> EventQueue<'m> {
+    pub(crate) fn new(places: &'m mut [Option<BrokerEvent>]) -> Self {
+        places.fill(None);
+        Self { places, first: 0, len: 0, lost: 0 }
+    }
+
+    pub(crate) fn push(&mut self, event: BrokerEvent) {
+        if let BrokerEvent::Evicted { messages: more, bytes: more_bytes } = &event
+            && let Some(last) = self.len.checked_sub(1)
+            && let Some(Some(BrokerEvent::Evicted { messages, bytes })) = self.place_mut(last)
+        {
+            *messages = messages.saturating_add(*more);
+            *bytes = bytes.saturating_add(*more_bytes);
+            return;
+        }
+        match self.place_mut(self.len).filter(|place| place.is_none()) {
+            Some(place) => {
+                *place = Some(event);
+                self.len = self.len.saturating_add(1);
+            }
+            None => self.lost = self.lost.saturating_add(1),
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<BrokerEvent> {
+        let event = self.place_mut(0)?.take()?;
+        self.first = self.first.saturating_add(1).checked_rem(self.places.len()).unwrap_or(0);
+        self.len = self.len.saturating_sub(1);
+        Some(event)
+    }
+
+    /// The `n`-th place from the oldest event on.
+    fn place_mut(&mut self, n: usize) -> Option<&mut Option<BrokerEvent>> {
+        let at = self.first.saturating_add(n).checked_rem(self.places.len())?;
+        self.places.get_mut(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(n: u8) -> BrokerEvent {
+        BrokerEvent::TopicCreated { topic: Name::try_from("T").unwrap(), queues: n.into() }
+    }
+
+    #[test]
+    fn events_come_in_order_and_losses_are_counted() {
+        let mut places = [const { None }; 2];
+        let mut queue = EventQueue::new(&mut places);
+        for round in 0..5 {
+            queue.push(topic(round));
+            queue.push(topic(round + 1));
+            queue.push(topic(round + 2));
+            assert_eq!((queue.pop(), queue.pop()), (Some(topic(round)), Some(topic(round + 1))));
+            assert_eq!((queue.pop(), queue.lost), (None, u64::from(round) + 1));
+        }
+        let mut none = EventQueue::new(&mut []);
+        none.push(topic(0));
+        assert_eq!((none.pop(), none.lost), (None, 1));
+    }
+
+    #[test]
+    fn evictions_add_up() {
+        let mut places = [const { None }; 1];
+        let mut queue = EventQueue::new(&mut places);
+        queue.push(BrokerEvent::Evicted { messages: 1, bytes: 100 });
+        queue.push(BrokerEvent::Evicted { messages: 2, bytes: 300 });
+        assert_eq!(queue.pop(), Some(BrokerEvent::Evicted { messages: 3, bytes: 400 }));
+    }
+}

@@ -1,0 +1,40 @@
+//! The decisions of a RocketMQ broker and of a name server, as one state machine without input or output.
+//!
+//! [`Broker`] implements [`rocketlite_core::Engine`]: a driver hands it bytes and deadlines and takes bytes and
+//! deadlines from it. Messages live in [`CommitLog`], a ring over memory the caller named; everything
+//! else has a place in [`BrokerMemory`]. The crate never reads a clock, opens a socket, allocates or panics.
+#![no_std]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions
+    )
+)]
+
+#[cfg(test)]
+extern crate std;
+
+mod broker;
+mod config;
+mod event;
+mod log;
+mod memory;
+mod outgoing;
+mod receive;
+mod table;
+
+pub use broker::{Broker, Full};
+pub use config::{BrokerConfig, ConfigError, ConfigProblem, WhenFull};
+pub use event::{BrokerEvent, Counters, DisconnectReason, RegistrationFailure};
+pub use log::{AppendError, CommitLog, ReadError, Records};
+pub use memory::{BrokerMemory, BrokerStorage};
+pub use outgoing::Outgoing;
+pub use table::{
+    BrokerTopic, Client, ClientId, ClientRole, Connection, GroupName, Name, Queue, RegisteredBroker,
+    Registration, Topic,
+};

@@ -1,0 +1,295 @@
+//! The ring of records: RocketMQ's commit log in memory of a fixed size.
+
+use core::fmt;
+
+use rocketlite_core::message::OverLimit;
+use rocketlite_core::message::stored::{MAGIC_AT, MAGIC_V1, StoredMessage};
+use rocketlite_core::wire::cursor::Writer;
+
+use crate::config::WhenFull;
+
+/// Stored messages in the order they came, over memory the caller named.
+///
+/// Physical offsets only grow; a record stands at its offset modulo the capacity, in the stored-message layout, so
+/// what is read is what is sent. A record never wraps: what a lap has left is filled with the reference's
+/// blank marker (`CommitLog.BLANK_MAGIC_CODE`), or left alone if it is shorter than the marker.
+#[derive(Debug)]
+pub struct CommitLog<'m> {
+    memory: &'m mut [u8],
+    when_full: WhenFull,
+    /// Where the oldest record stands, or `max_offset` if there is none.
+    min_offset: u64,
+    /// Where the newest record ends.
+    max_offset: u64,
+}
+
+impl<'m> CommitLog<'m> {
+    /// An empty log over `memory`, whose length is its capacity.
+    pub const fn new(memory: &'m mut [u8], when_full: WhenFull) -> Self {
+        Self { memory, when_full, min_offset: 0, max_offset: 0 }
+    }
+
+    /// Bytes that it can hold.
+    pub const fn capacity(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// Physical offset of the oldest record, or of the next one if there is none.
+    pub const fn min_offset(&self) -> u64 {
+        self.min_offset
+    }
+
+    /// Where the newest record ends. The next one stands there or at the start of the next lap.
+    pub const fn max_offset(&self) -> u64 {
+        self.max_offset
+    }
+
+    /// Makes room for records of `len` bytes together, which will stand next to each other, and returns the
+    /// physical offset of the first. `evicted` sees every record that has to go for it, oldest first.
+    ///
+    /// # Errors
+    /// If there can be no such room, or not without evicting what [`WhenFull::Refuse`] keeps; nothing changed then.
+    pub fn reserve(
+        &mut self,
+        len: usize,
+        evicted: &mut dyn FnMut(&StoredMessage<'_>, usize),
+    ) -> Result<u64, AppendError> {
+        if len > self.capacity() {
+            return Err(AppendError::TooLarge { capacity: self.capacity() });
+        }
+        let left = self.left_in_lap(self.max_offset);
+        let start = if len <= left { self.max_offset } else { self.max_offset.saturating_add(to_u64(left)) };
+        let end = start.saturating_add(to_u64(len));
+        // Everything from here on is kept.
+        let keep = end.saturating_sub(to_u64(self.capacity()));
+        if self.min_offset < keep && self.min_offset < self.max_offset {
+            if self.when_full == WhenFull::Refuse {
+                return Err(AppendError::Full);
+            }
+            self.evict_before(keep, evicted);
+        }
+        if start > self.max_offset {
+            self.put_blank(left);
+            self.max_offset = start;
+        }
+        // An empty log begins where the next record will stand.
+        self.min_offset = self.skip_blank(self.min_offset);
+        Ok(start)
+    }
+
+    /// Appends a record at [`CommitLog::max_offset`], which becomes its physical offset. [`CommitLog::reserve`] has made
+    /// room for it.
+    ///
+    /// # Errors
+    /// If there is no such room, or the record has a field that the layout has no room for.
+    pub fn push(&mut self, message: &StoredMessage<'_>) -> Result<u64, AppendError> {
+        let start = self.max_offset;
+        let len = message.encoded_len();
+        let used = usize::try_from(start.saturating_sub(self.min_offset)).unwrap_or(usize::MAX);
+        if len > self.left_in_lap(start) || len > self.capacity().saturating_sub(used) {
+            return Err(AppendError::Full);
+        }
+        let physical_offset = i64::try_from(start).map_err(|_| AppendError::Full)?;
+        let place = self.place(start);
+        let room = self.memory.get_mut(place..place.saturating_add(len)).unwrap_or_default();
+        let message = StoredMessage { physical_offset, ..*message };
+        message.encode(&mut Writer::new(room)).map_err(AppendError::OverLimit)?;
+        self.max_offset = start.saturating_add(to_u64(len));
+        Ok(start)
+    }
+
+    /// Appends one record and returns its physical offset: [`CommitLog::reserve`] and [`CommitLog::push`].
+    ///
+    /// # Errors
+    /// Those of both.
+    pub fn append(
+        &mut self,
+        message: &StoredMessage<'_>,
+        evicted: &mut dyn FnMut(&StoredMessage<'_>, usize),
+    ) -> Result<u64, AppendError> {
+        self.reserve(message.encoded_len(), evicted)?;
+        self.push(message)
+    }
+
+    /// The record at `physical_offset`, and its size.
+    ///
+    /// # Errors
+    /// If the offset is out of the log, or no record begins there. A record counts only if it names the offset
+    /// itself, so a number in a stranger's request finds nothing but a whole record.
+    pub fn read(&self, physical_offset: u64) -> Result<(StoredMessage<'_>, usize), ReadError> {
+        if physical_offset < self.min_offset {
+            return Err(ReadError::TooSmall { min_offset: self.min_offset });
+        }
+        if physical_offset >= self.max_offset {
+            return Err(ReadError::TooLarge { max_offset: self.max_offset });
+        }
+        let left = self.max_offset.saturating_sub(physical_offset);
+        let left = usize::try_from(left).unwrap_or(usize::MAX).min(self.left_in_lap(physical_offset));
+        let bytes = self.bytes(physical_offset, left).ok_or(ReadError::NoRecord)?;
+        let (message, size) = StoredMessage::decode(bytes).map_err(|_| ReadError::NoRecord)?;
+        if i64::try_from(physical_offset) == Ok(message.physical_offset) {
+            Ok((message, size))
+        } else {
+            Err(ReadError::NoRecord)
+        }
+    }
+
+    /// The records from `physical_offset` on, which has to be the offset of one or [`CommitLog::max_offset`]; from
+    /// the oldest on if it is smaller than that.
+    pub fn records_from(&self, physical_offset: u64) -> Records<'_, 'm> {
+        Records { log: self, next: physical_offset.max(self.min_offset) }
+    }
+
+    /// All records, oldest first.
+    pub fn records(&self) -> Records<'_, 'm> {
+        self.records_from(self.min_offset)
+    }
+
+    /// `len` bytes of the log, if they are there and do not wrap.
+    pub(crate) fn bytes(&self, physical_offset: u64, len: usize) -> Option<&[u8]> {
+        let end = physical_offset.checked_add(to_u64(len))?;
+        let inside = physical_offset >= self.min_offset && end <= self.max_offset;
+        let place = self.place(physical_offset);
+        self.memory.get(place..place.checked_add(len)?).filter(|_| inside)
+    }
+
+    /// Moves the beginning to the first record at `keep` or later.
+    fn evict_before(&mut self, keep: u64, evicted: &mut dyn FnMut(&StoredMessage<'_>, usize)) {
+        while self.min_offset < keep && self.min_offset < self.max_offset {
+            let Ok((message, size)) = self.read(self.min_offset) else {
+                // Cannot be: the log holds what it wrote. Giving up all of it is the one safe thing to do.
+                debug_assert!(false, "no record at {}", self.min_offset);
+                self.min_offset = self.max_offset;
+                return;
+            };
+            evicted(&message, size);
+            let next = self.min_offset.saturating_add(to_u64(size));
+            self.min_offset = self.skip_blank(next);
+        }
+    }
+
+    /// Where the next record stands if the one before it ended at `physical_offset`.
+    fn skip_blank(&self, physical_offset: u64) -> u64 {
+        if physical_offset >= self.max_offset {
+            return self.max_offset;
+        }
+        let left = self.left_in_lap(physical_offset);
+        let next_lap = physical_offset.saturating_add(to_u64(left));
+        if left < BLANK_BYTES {
+            return next_lap.min(self.max_offset);
+        }
+        match self.bytes(physical_offset, BLANK_BYTES) {
+            Some([_, _, _, _, magic @ ..]) if *magic == BLANK_MAGIC.to_be_bytes() => {
+                next_lap.min(self.max_offset)
+            }
+            _ => physical_offset,
+        }
+    }
+
+    /// Marks the rest of the lap, `left` bytes, as blank.
+    fn put_blank(&mut self, left: usize) {
+        let place = self.place(self.max_offset);
+        if let Some(room) = self.memory.get_mut(place..place.saturating_add(BLANK_BYTES)) {
+            let mut writer = Writer::new(room);
+            writer.put_u32(u32::try_from(left).unwrap_or(u32::MAX));
+            writer.put_i32(BLANK_MAGIC);
+        }
+    }
+
+    fn place(&self, physical_offset: u64) -> usize {
+        let place = physical_offset.checked_rem(to_u64(self.capacity())).unwrap_or(0);
+        usize::try_from(place).unwrap_or(0)
+    }
+
+    /// Bytes from `physical_offset` to the end of its lap.
+    fn left_in_lap(&self, physical_offset: u64) -> usize {
+        self.capacity().saturating_sub(self.place(physical_offset))
+    }
+}
+
+/// What marks the rest of a lap: its length, then this (`CommitLog.BLANK_MAGIC_CODE`).
+const BLANK_MAGIC: i32 = -875_286_124;
+const BLANK_BYTES: usize = 8;
+
+// A record is never taken for a blank, nor is its beginning.
+const _: () = assert!(BLANK_MAGIC != MAGIC_V1 && MAGIC_AT == 4);
+
+fn to_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+/// Iterator of [`CommitLog::records`].
+#[derive(Debug, Clone)]
+pub struct Records<'l, 'm> {
+    log: &'l CommitLog<'m>,
+    next: u64,
+}
+
+impl<'l> Iterator for Records<'l, '_> {
+    type Item = StoredMessage<'l>;
+
+    fn next(&mut self) -> Option<StoredMessage<'l>> {
+        let (message, size) = self.log.read(self.next).ok()?;
+        self.next = self.log.skip_blank(self.next.saturating_add(to_u64(size)));
+        Some(message)
+    }
+}
+
+/// Why a record was not appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum AppendError {
+    /// There is no room, and what is stored is kept.
+    Full,
+    /// More than the whole log.
+    TooLarge {
+        /// Bytes that the log can hold.
+        capacity: usize,
+    },
+    /// A field that the layout has no room for.
+    OverLimit(OverLimit),
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the log is full"),
+            Self::TooLarge { capacity } => write!(f, "larger than the log, which has {capacity} bytes"),
+            Self::OverLimit(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl core::error::Error for AppendError {}
+
+/// Why there is no record at an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Before the oldest record: evicted, if it ever was one.
+    TooSmall {
+        /// Where the oldest record stands.
+        min_offset: u64,
+    },
+    /// After the newest record.
+    TooLarge {
+        /// Where the newest record ends.
+        max_offset: u64,
+    },
+    /// No record begins there.
+    NoRecord,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooSmall { min_offset } => write!(f, "before the oldest record, which is at {min_offset}"),
+            Self::TooLarge { max_offset } => write!(f, "after the newest record, which ends at {max_offset}"),
+            Self::NoRecord => f.write_str("no record begins there"),
+        }
+    }
+}
+
+impl core::error::Error for ReadError {}

@@ -1,0 +1,273 @@
+//! Frames to send, as values: what to say, but not yet said. Only [`Broker::poll_transmit`](crate::Broker) turns
+//! them into bytes, straight in the driver's buffer and as often as the buffer has to be filled.
+//!
+//! So a frame has to come out the same each time until its last byte is handed out. What it is made of is either
+//! part of the value, or can be told to have changed.
+
+mod cluster;
+mod registration;
+mod remark;
+
+use core::net::SocketAddr;
+
+use rocketlite_core::message::id::OffsetMessageId;
+use rocketlite_core::message::stored;
+use rocketlite_core::wire::Text;
+use rocketlite_core::wire::code::{LanguageCode, RequestCode, ResponseCode, version};
+use rocketlite_core::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder};
+use rocketlite_core::wire::cursor::Writer;
+use rocketlite_core::wire::fields::{FieldWriter, SerializeType};
+use rocketlite_core::wire::header::{
+    RegisterBrokerRequestHeader, SendMessageResponseHeader, UnregisterBrokerRequestHeader,
+};
+use rocketlite_core::wire::route::{MASTER_ID, RouteEntry, put_topic_route};
+use rocketlite_core::{Address, SlotId};
+
+use crate::config::BrokerConfig;
+use crate::log::CommitLog;
+use crate::table::{BrokerTable, Name, TopicTable};
+
+pub(crate) use remark::Remark;
+use remark::RemarkText;
+
+/// A frame that waits to be sent. A driver only makes room for it.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The frame after it on the same connection.
+    pub(crate) next: Option<SlotId>,
+    pub(crate) serialize_type: SerializeType,
+    pub(crate) opaque: i32,
+    pub(crate) content: Content,
+}
+
+/// What a frame says.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// The answer that has nothing to say.
+    Success,
+    /// An error. Those of sends carry the broker's region, as in `SendMessageProcessor#preSend`.
+    Failure {
+        code: ResponseCode,
+        remark: Remark,
+        /// The topic asked for, cut if it is too long to be one.
+        topic: Name,
+        of_send: bool,
+    },
+    /// Messages were stored one after another, in the queue and in the log.
+    Sent { queue_id: i32, queue_offset: i64, physical_offset: u64, messages: u32 },
+    /// Where a topic is. As long as the registered brokers have this version, it says the same.
+    Route { topic: Name, version: u32 },
+    /// The brokers of all clusters, with the same limit.
+    Cluster { version: u32 },
+    /// A stored message.
+    Record { physical_offset: u64, size: usize },
+    /// A request: this broker has that many topics.
+    RegisterBroker { topics: usize },
+    /// A request: this broker ends.
+    UnregisterBroker,
+}
+
+/// What frames are made of.
+#[derive(Debug)]
+pub(crate) struct Sources<'s, 'm> {
+    pub(crate) config: &'s BrokerConfig<'m>,
+    pub(crate) address: &'s Address,
+    pub(crate) log: &'s CommitLog<'m>,
+    pub(crate) topics: &'s TopicTable<'m>,
+    pub(crate) brokers: &'s BrokerTable<'m>,
+    /// When the broker started, in milliseconds since 1970.
+    pub(crate) started: i64,
+    /// The other end of the connection, if it connected itself.
+    pub(crate) peer: Option<SocketAddr>,
+}
+
+impl<'s> Sources<'s, '_> {
+    /// Where `topic` is: here, and at the brokers that registered.
+    pub(crate) fn routes(&self, topic: &str) -> impl Iterator<Item = RouteEntry<'s>> + Clone {
+        let own = self.topics.find(topic).and_then(|id| self.topics.get(id)).map(|topic| RouteEntry {
+            cluster: self.config.cluster_name,
+            broker_name: self.config.broker_name,
+            address: self.address.as_str(),
+            read_queue_nums: topic.read_queue_nums(),
+            write_queue_nums: topic.write_queue_nums(),
+            perm: topic.perm(),
+            topic_sys_flag: topic.sys_flag(),
+        });
+        let registered = self.brokers.routes(topic).map(|(broker, settings)| RouteEntry {
+            cluster: broker.cluster(),
+            broker_name: broker.name(),
+            address: broker.address().as_str(),
+            read_queue_nums: settings.read_queue_nums,
+            write_queue_nums: settings.write_queue_nums,
+            perm: settings.perm,
+            topic_sys_flag: settings.sys_flag,
+        });
+        own.into_iter().chain(registered)
+    }
+}
+
+impl Outgoing {
+    /// A frame with `content`, an answer to the request `opaque` or that request.
+    pub(crate) const fn new(serialize_type: SerializeType, opaque: i32, content: Content) -> Self {
+        Self { next: None, serialize_type, opaque, content }
+    }
+
+    /// Before the first byte is written: what is no longer there is not promised.
+    pub(crate) fn prepare(&mut self, from: &Sources<'_, '_>) {
+        match &mut self.content {
+            Content::Route { version, topic } => {
+                *version = from.brokers.version();
+                if from.routes(topic).next().is_none() {
+                    let (code, remark) = (ResponseCode::TOPIC_NOT_EXIST, Remark::NoRoute);
+                    let topic = core::mem::take(topic);
+                    self.content = Content::Failure { code, remark, topic, of_send: false };
+                }
+            }
+            Content::Cluster { version } => *version = from.brokers.version(),
+            Content::Record { physical_offset, .. } if *physical_offset < from.log.min_offset() => {
+                let remark = Remark::NoMessage(i64::try_from(*physical_offset).unwrap_or(i64::MAX));
+                self.content = Content::Failure {
+                    code: ResponseCode::SYSTEM_ERROR,
+                    remark,
+                    topic: Name::new(),
+                    of_send: false,
+                };
+            }
+            // They were stored, and that is what matters; the ids of evicted messages lead nowhere.
+            Content::Sent { physical_offset, messages, .. } if *physical_offset < from.log.min_offset() => {
+                *messages = 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the frame still comes out as it did when its first byte was written.
+    pub(crate) fn is_intact(&self, from: &Sources<'_, '_>) -> bool {
+        match &self.content {
+            Content::Route { version, .. } | Content::Cluster { version } => {
+                *version == from.brokers.version()
+            }
+            Content::Sent { messages: 0 | 1, .. } => true,
+            Content::Record { physical_offset, .. } | Content::Sent { physical_offset, .. } => {
+                *physical_offset >= from.log.min_offset()
+            }
+            _ => true,
+        }
+    }
+
+    /// Writes the frame.
+    pub(crate) fn encode(&self, from: &Sources<'_, '_>, writer: &mut Writer<'_>) {
+        let mut remark_text = heapless::String::<{ Remark::MAX_LENGTH }>::new();
+        let (code, flag) = match &self.content {
+            Content::Failure { code, remark, topic, .. } => {
+                // A text that is too long is cut; none that the broker makes is.
+                let _ = core::fmt::write(
+                    &mut remark_text,
+                    format_args!("{}", RemarkText { remark, topic, from }),
+                );
+                (code.0, FLAG_RESPONSE)
+            }
+            Content::RegisterBroker { .. } => (RequestCode::REGISTER_BROKER.0, 0),
+            Content::UnregisterBroker => (RequestCode::UNREGISTER_BROKER.0, 0),
+            _ => (ResponseCode::SUCCESS.0, FLAG_RESPONSE),
+        };
+        let mut frame = FrameEncoder::begin(
+            writer,
+            CommandHead {
+                serialize_type: self.serialize_type,
+                code,
+                language: LanguageCode::RUST,
+                version: BROKER_VERSION,
+                opaque: self.opaque,
+                flag,
+                remark: (!remark_text.is_empty()).then(|| Text::from(remark_text.as_str())),
+            },
+        );
+        self.content.put_fields(from, &mut frame.fields());
+        let mut body = frame.body();
+        self.content.put_body(from, body.writer());
+        body.finish();
+    }
+}
+
+/// The release that answers name: clients choose by it what they ask for.
+const BROKER_VERSION: i32 = version::V5_4_0;
+
+impl Content {
+    fn put_fields(&self, from: &Sources<'_, '_>, fields: &mut FieldWriter<'_, '_>) {
+        let config = from.config;
+        match self {
+            Self::Failure { of_send: true, .. } => {
+                fields.text("MSG_REGION", config.region_id.into());
+                fields.bool("TRACE_ON", config.trace_on);
+            }
+            Self::Sent { queue_id, queue_offset, physical_offset, messages } => {
+                fields.value("msgId", &mut |writer, _| put_ids(from, writer, *physical_offset, *messages));
+                let header = SendMessageResponseHeader {
+                    msg_id: None,
+                    queue_id: *queue_id,
+                    queue_offset: *queue_offset,
+                    transaction_id: None,
+                    batch_uniq_id: None,
+                    recall_handle: None,
+                    region_id: Some(config.region_id.into()),
+                    trace_on: Some(if config.trace_on { "true" } else { "false" }.into()),
+                };
+                header.encode(fields);
+            }
+            Self::RegisterBroker { .. } => {
+                let header = RegisterBrokerRequestHeader {
+                    broker_name: config.broker_name.into(),
+                    broker_addr: from.address.as_str().into(),
+                    cluster_name: config.cluster_name.into(),
+                    // Empty text would be null in a binary header, and the name server wants one.
+                    ha_server_addr: Some(from.address.as_str().into()),
+                    broker_id: MASTER_ID,
+                    compressed: Some(false),
+                    // 0 is not checked. The sum would need the whole body before its first byte.
+                    body_crc32: Some(0),
+                };
+                header.encode(fields);
+            }
+            Self::UnregisterBroker => {
+                let header = UnregisterBrokerRequestHeader {
+                    broker_name: config.broker_name.into(),
+                    broker_addr: from.address.as_str().into(),
+                    cluster_name: config.cluster_name.into(),
+                    broker_id: MASTER_ID,
+                };
+                header.encode(fields);
+            }
+            _ => {}
+        }
+    }
+
+    fn put_body(&self, from: &Sources<'_, '_>, writer: &mut Writer<'_>) {
+        match self {
+            Self::Route { topic, .. } => put_topic_route(writer, from.routes(topic)),
+            Self::Cluster { .. } => cluster::put_cluster_info(writer, from),
+            Self::Record { physical_offset, size } => {
+                writer.put(from.log.bytes(*physical_offset, *size).unwrap_or_default());
+            }
+            Self::RegisterBroker { topics } => registration::put_topics(writer, from, *topics),
+            _ => {}
+        }
+    }
+}
+
+/// The offset message ids of messages that were stored one after another, joined by commas
+/// (`MessageExtBrokerInner` batches, `CommitLog.DefaultAppendMessageCallback#doAppend`).
+fn put_ids(from: &Sources<'_, '_>, writer: &mut Writer<'_>, first: u64, messages: u32) {
+    let mut next = first;
+    for message in 0..messages {
+        if message > 0 {
+            writer.put_u8(b',');
+        }
+        let physical_offset = i64::try_from(next).unwrap_or(i64::MAX);
+        OffsetMessageId { store_host: from.config.address, physical_offset }.write_to(writer);
+        if messages > 1 {
+            let size = from.log.bytes(next, 4).and_then(|bytes| stored::record_size(bytes).ok().flatten());
+            next = next.saturating_add(size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0));
+        }
+    }
+}

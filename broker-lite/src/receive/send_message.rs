@@ -1,0 +1,214 @@
+//! `SEND_MESSAGE`, `SEND_MESSAGE_V2` and `SEND_BATCH_MESSAGE`: the checks, in the reference's order
+//! (`SendMessageProcessor`, 5.x).
+
+mod batch;
+mod properties;
+mod store;
+
+use rocketlite_core::SlotId;
+use rocketlite_core::message::properties::{DELAY, Properties};
+use rocketlite_core::message::sys_flag::{BORN_HOST_V6, STORE_HOST_V6, TRANSACTION_MASK};
+use rocketlite_core::message::validate::{check_broker_topic, is_forbidden_topic};
+use rocketlite_core::wire::Text;
+use rocketlite_core::wire::code::{RequestCode, ResponseCode};
+use rocketlite_core::wire::header::SendMessageRequestHeader;
+use rocketlite_core::wire::route::{PERM_INHERIT, PERM_READ, PERM_WRITE};
+
+use self::properties::Special;
+use self::store::Shared;
+use super::heartbeat::RETRY_PREFIX;
+use super::{Refusal, Request, cut_name};
+use crate::broker::State;
+use crate::outgoing::{Content, Remark};
+use crate::table::{Name, NewTopic};
+
+/// Stores what was sent and says where. Every answer, good or bad, names region and tracing.
+pub(super) fn send(state: &mut State<'_>, request: &Request<'_>) -> Content {
+    let Refusal { code, remark } = match check_and_store(state, request) {
+        Ok(sent) => return sent,
+        Err(refusal) => refusal,
+    };
+    let request_code = RequestCode(request.command.code);
+    let header = SendMessageRequestHeader::decode(request_code, request.command.ext_fields);
+    let topic = header.map_or(Name::new(), |header| cut_name(header.topic).0);
+    Content::Failure { code, remark, topic, of_send: true }
+}
+
+fn check_and_store(state: &mut State<'_>, request: &Request<'_>) -> Result<Content, Refusal> {
+    let code = RequestCode(request.command.code);
+    let header = SendMessageRequestHeader::decode(code, request.command.ext_fields)?;
+    if request.command.body.is_empty() {
+        // In the reference 5.x stumbles over it (`AbstractSendMessageProcessor#buildMsgContext`), 4.9 stores it.
+        return Err(Refusal::new(ResponseCode::SYSTEM_ERROR, Remark::Plain("the message has no body")));
+    }
+    let name = topic_name(header.topic)?;
+    let topic = find_or_create(state, &name, &header)?;
+    check_queue(state, topic, header.queue_id)?;
+    let sent = Sent { request, header, topic, name };
+    if sent.header.batch == Some(true) { batch::store(state, &sent) } else { single(state, &sent) }
+}
+
+/// A send whose topic and queue are right.
+struct Sent<'a> {
+    request: &'a Request<'a>,
+    header: SendMessageRequestHeader<'a>,
+    topic: SlotId,
+    name: Name,
+}
+
+impl Sent<'_> {
+    fn is_retry(&self) -> bool {
+        self.name.starts_with(RETRY_PREFIX)
+    }
+
+    /// What all records of the request have in common, in a queue of `topic`.
+    fn shared<'s>(&self, state: &mut State<'_>, topic: SlotId, name: &'s str) -> Result<Shared<'s>, Refusal> {
+        let queue_id = choose_queue(state, topic, self.header.queue_id)?;
+        Ok(Shared {
+            topic,
+            name,
+            queue_id,
+            sys_flag: self.header.sys_flag & !(BORN_HOST_V6 | STORE_HOST_V6),
+            born_timestamp: self.header.born_timestamp,
+            born_host: state.peer(self.request.connection).unwrap_or(state.config.address),
+            store_timestamp: state.clock.unix_millis(state.now),
+            reconsume_times: self.header.reconsume_times.unwrap_or(0),
+        })
+    }
+}
+
+/// One message.
+fn single(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, Refusal> {
+    let text = sent.header.properties.unwrap_or(Text::EMPTY);
+    let half = state.scratch.len() / 2;
+    let length = properties::copy(text, state.scratch.get_mut(..half).unwrap_or_default())?;
+    let special = Special::of(&Properties::new(state.scratch.get(..length).unwrap_or_default()));
+    let dead_letter = is_dead_letter(state, sent);
+    if special.transaction || sent.header.sys_flag & TRANSACTION_MASK != 0 {
+        // `SendMessageProcessor#sendMessage` with rejectTransactionMessage.
+        return Err(Refusal::new(ResponseCode::NO_PERMISSION, Remark::NoTransactions));
+    }
+    // A dead letter is not delivered, so it is not delayed either (`AbstractSendMessageProcessor#handleRetryAndDLQ`).
+    if special.delayed && !dead_letter {
+        return Err(delayed());
+    }
+    let mut shared = sent.shared(state, sent.topic, &sent.name)?;
+    let dead_letters = if dead_letter { Some(dead_letter_topic(state, &sent.name)?) } else { None };
+    if let Some((topic, name)) = &dead_letters {
+        shared = Shared { topic: *topic, name, queue_id: 0, ..shared };
+    }
+    let id = (!special.has_unique_key).then(|| state.ids.next(shared.store_timestamp));
+    let (input, output) = state.scratch.split_at_mut_checked(half).unwrap_or_default();
+    let message = properties::Merge {
+        own: Properties::new(input.get(..length).unwrap_or_default()),
+        batch: Properties::new(&[]),
+        unique_key: id.as_ref(),
+        without: if dead_letter { DELAY } else { "" },
+    };
+    let length = message.write(&state.config, output)?;
+    store::single(state, &shared, sent.header.flag, sent.request.command.body, half, length)
+}
+
+/// `TopicValidator#validateTopic` and `isNotAllowedSendTopic`. No topic is longer than 127 bytes here, those of retries
+/// included: longer ones need records that not every client can read.
+fn topic_name(text: Text<'_>) -> Result<Name, Refusal> {
+    let (name, whole) = cut_name(text);
+    if !whole || check_broker_topic(&name).is_err() {
+        return Err(Refusal::new(ResponseCode::INVALID_PARAMETER, Remark::BadTopic));
+    }
+    if is_forbidden_topic(&name) {
+        return Err(Refusal::new(ResponseCode::NO_PERMISSION, Remark::Forbidden));
+    }
+    Ok(name)
+}
+
+/// The topic, made after the template that the sender names if there is none
+/// (`TopicConfigManager#createTopicInSendMessageMethod`).
+fn find_or_create(
+    state: &mut State<'_>,
+    name: &Name,
+    header: &SendMessageRequestHeader<'_>,
+) -> Result<SlotId, Refusal> {
+    if let Some(topic) = state.topics.find(name) {
+        return Ok(topic);
+    }
+    let mut template = Name::new();
+    let known = header.default_topic.copy_to("defaultTopic", &mut template).is_ok();
+    let template = if known { state.topics.find(&template) } else { None };
+    let new = template
+        .and_then(|id| state.topics.get(id))
+        .filter(|template| template.perm() & PERM_INHERIT != 0)
+        .filter(|_| state.config.auto_create_topics)
+        .map(|template| {
+            let queues = header.default_topic_queue_nums.min(template.write_queue_nums()).max(0);
+            let (perm, sys_flag) = (template.perm() & !PERM_INHERIT, template.sys_flag());
+            NewTopic { name, read_queue_nums: queues, write_queue_nums: queues, perm, sys_flag }
+        });
+    let new = match new {
+        Some(new) => new,
+        None if name.starts_with(RETRY_PREFIX) => own_topic(name),
+        None => return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, Remark::NoTopic)),
+    };
+    state.create_topic(new).ok_or(topics_full())
+}
+
+/// `AbstractSendMessageProcessor#msgCheck`: any queue that is there to read or to write.
+fn check_queue(state: &State<'_>, topic: SlotId, queue_id: i32) -> Result<(), Refusal> {
+    if queue_id < 0 || state.topics.queue(topic, queue_id).is_some() {
+        return Ok(());
+    }
+    Err(Refusal::new(ResponseCode::INVALID_PARAMETER, Remark::NoQueue { queue_id, topic }))
+}
+
+/// The queue of the sender's choice, or any (`SendMessageProcessor#randomQueueId`).
+fn choose_queue(state: &mut State<'_>, topic: SlotId, queue_id: i32) -> Result<i32, Refusal> {
+    if queue_id >= 0 {
+        return Ok(queue_id);
+    }
+    let queues = state.topics.get(topic).map_or(0, |topic| topic.write_queue_nums().max(0).cast_unsigned());
+    if queues == 0 {
+        return Err(Refusal::new(ResponseCode::INVALID_PARAMETER, Remark::NoQueue { queue_id, topic }));
+    }
+    Ok(state.rng.below(queues).cast_signed())
+}
+
+/// Whether a consumer has failed with the message once too often (`AbstractSendMessageProcessor#handleRetryAndDLQ`).
+fn is_dead_letter(state: &State<'_>, sent: &Sent<'_>) -> bool {
+    let own_limit = sent.header.max_reconsume_times.filter(|_| sent.request.command.version >= V3_4_9);
+    let limit = own_limit.unwrap_or(state.config.retry_max_times);
+    sent.is_retry() && sent.header.reconsume_times.unwrap_or(0) > limit
+}
+
+/// The topic for dead letters of the group whose retry topic is `retry`.
+fn dead_letter_topic(state: &mut State<'_>, retry: &Name) -> Result<(SlotId, Name), Refusal> {
+    let mut name = Name::new();
+    let group = retry.strip_prefix(RETRY_PREFIX).unwrap_or_default();
+    // The prefix is shorter than that of the retry topic.
+    let _ = name.push_str(DEAD_LETTER_PREFIX).and_then(|()| name.push_str(group));
+    if let Some(topic) = state.topics.find(&name) {
+        return Ok((topic, name));
+    }
+    let topic = state.create_topic(own_topic(&name)).ok_or(topics_full())?;
+    Ok((topic, name))
+}
+
+/// A topic of a consumer group (`TopicConfigManager#createTopicInSendMessageBackMethod`).
+fn own_topic(name: &str) -> NewTopic<'_> {
+    NewTopic { name, read_queue_nums: 1, write_queue_nums: 1, perm: PERM_READ | PERM_WRITE, sys_flag: 0 }
+}
+
+const fn topics_full() -> Refusal {
+    Refusal::new(ResponseCode::SYSTEM_ERROR, Remark::Full("memory.topics or memory.queues"))
+}
+
+/// Delivering at once what should come later would be worse than to refuse it.
+const fn delayed() -> Refusal {
+    let remark = Remark::Plain("delayed messages are not supported by this broker");
+    Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark)
+}
+
+/// `MixAll.DLQ_GROUP_TOPIC_PREFIX`.
+const DEAD_LETTER_PREFIX: &str = "%DLQ%";
+
+/// From this release on a sender's own `maxReconsumeTimes` counts.
+const V3_4_9: i32 = 121;

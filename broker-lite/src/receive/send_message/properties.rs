@@ -1,0 +1,104 @@
+//! The property string of a message: what it asks for, and what is stored of it.
+
+use rocketlite_core::message::id::MessageId;
+use rocketlite_core::message::properties::{
+    CLUSTER, DELAY, MSG_REGION, POP_CK, Properties, PropertyForm, PropertyWriter, TIMER_DELAY_MS,
+    TIMER_DELAY_SEC, TIMER_DELIVER_MS, TRACE_ON, TRAN_MSG, UNIQ_KEY,
+};
+use rocketlite_core::wire::Text;
+use rocketlite_core::wire::code::ResponseCode;
+use rocketlite_core::wire::cursor::Writer;
+
+use crate::config::{BrokerConfig, max_properties};
+use crate::outgoing::Remark;
+use crate::receive::Refusal;
+
+/// Copies a property string out of its header to the front of `memory` and returns its length.
+pub(super) fn copy(text: Text<'_>, memory: &mut [u8]) -> Result<usize, Refusal> {
+    let mut writer = Writer::new(memory);
+    text.write_to(&mut writer);
+    if writer.is_complete() { Ok(writer.position()) } else { Err(too_long()) }
+}
+
+/// Body or properties are longer than they may be (`SendMessageProcessor#handlePutMessageResult`).
+pub(super) const fn too_long() -> Refusal {
+    Refusal::new(ResponseCode::MESSAGE_ILLEGAL, Remark::TooLong)
+}
+
+/// What properties ask the broker for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Special {
+    /// It is a half message.
+    pub(super) transaction: bool,
+    /// It is to be delivered later: `DELAY` above 0 or no number, or any of the timers.
+    pub(super) delayed: bool,
+    pub(super) has_unique_key: bool,
+}
+
+impl Special {
+    pub(super) fn of(properties: &Properties<'_>) -> Self {
+        let (mut special, mut level) = (Self::default(), 0);
+        for (name, value) in properties {
+            match name.as_str() {
+                // Of several the last counts.
+                Some(DELAY) => level = value.parse::<i32>(DELAY).unwrap_or(i32::MAX),
+                Some(TRAN_MSG) => {
+                    special.transaction = value.chars().all(|c| c.is_ascii_alphabetic())
+                        && value.as_str().is_some_and(|value| value.eq_ignore_ascii_case("true"));
+                }
+                Some(TIMER_DELAY_SEC | TIMER_DELAY_MS | TIMER_DELIVER_MS) => special.delayed = true,
+                Some(UNIQ_KEY) => special.has_unique_key = true,
+                _ => {}
+            }
+        }
+        special.delayed |= level > 0;
+        special
+    }
+}
+
+/// What is stored as a message's properties.
+#[derive(Debug)]
+pub(super) struct Merge<'a> {
+    /// The message's own.
+    pub(super) own: Properties<'a>,
+    /// Those of its batch; the message's own of the same name win. In the reference both are stored, and readers
+    /// take the batch's id for that of each of its messages.
+    pub(super) batch: Properties<'a>,
+    /// The id of a message that has none.
+    pub(super) unique_key: Option<&'a MessageId>,
+    /// A property that is left out.
+    pub(super) without: &'a str,
+}
+
+impl Merge<'_> {
+    /// Writes the properties in the way of 5.x to the front of `memory`, and returns their length
+    /// (`AbstractSendMessageProcessor#buildMsgContext`, `#clearReservedProperties`, `SendMessageProcessor#sendMessage`).
+    pub(super) fn write(&self, config: &BrokerConfig<'_>, memory: &mut [u8]) -> Result<usize, Refusal> {
+        let limit = max_properties(memory.len().saturating_mul(2));
+        let mut writer = Writer::new(memory);
+        let mut properties = PropertyWriter::new(&mut writer, PropertyForm::Terminated);
+        let kept = |name: &Text<'_>| {
+            let ours = [POP_CK, CLUSTER, MSG_REGION, TRACE_ON].iter().any(|ours| name == *ours);
+            !ours && *name != *self.without
+        };
+        for (name, value) in self.own.iter().filter(|(name, _)| kept(name)) {
+            properties.put_text(name, value);
+        }
+        let has = |name: &Text<'_>| self.own.iter().any(|(own, _)| same(own, *name));
+        for (name, value) in self.batch.iter().filter(|(name, _)| kept(name) && !has(name)) {
+            properties.put_text(name, value);
+        }
+        if let Some(id) = self.unique_key {
+            properties.put(UNIQ_KEY, id.encode(&mut [0; MessageId::MAX_DIGITS]));
+        }
+        properties.put(CLUSTER, config.cluster_name);
+        properties.put(MSG_REGION, config.region_id);
+        properties.put(TRACE_ON, if config.trace_on { "true" } else { "false" });
+        let complete = writer.is_complete() && writer.position() <= limit;
+        if complete { Ok(writer.position()) } else { Err(too_long()) }
+    }
+}
+
+fn same(a: Text<'_>, b: Text<'_>) -> bool {
+    a.order(&b).is_eq()
+}

@@ -4,6 +4,7 @@
 //! and does at once what the engine asks for: most bytes leave on the spot. Tasks only wait: one for each
 //! connection, one for the timer. No task and no channel stands between a message and its socket.
 
+use core::fmt;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,6 +65,12 @@ struct Socket {
     changed: Arc<Notify>,
 }
 
+impl<H> fmt::Debug for Driver<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").finish_non_exhaustive()
+    }
+}
+
 impl<H: Host> Driver<H> {
     /// Runs `host` on the present runtime.
     pub(crate) fn start(host: H, clock: Clock) -> Arc<Self> {
@@ -103,6 +110,17 @@ impl<H: Host> Driver<H> {
         self.drain(&mut inner);
     }
 
+    /// Loses every connection, as if the network were cut.
+    pub(crate) fn drop_connections(self: &Arc<Self>) {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        let ids: Vec<ConnectionId> = inner.sockets.iter().flatten().map(|socket| socket.id).collect();
+        for id in ids {
+            inner.lost(id, now);
+        }
+        self.drain(&mut inner);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner<H>> {
         // A panic while the lock was held leaves no half-done state that the engine could not take.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,10 +129,12 @@ impl<H: Host> Driver<H> {
     /// Does what the engine asks for until nothing is left.
     fn drain(self: &Arc<Self>, inner: &mut Inner<H>) {
         loop {
-            while let Some(request) = inner.host.with(Engine::poll_connection) {
+            while let Some(request) = inner.host.with(|engine| engine.poll_connection()) {
                 match request {
                     ConnectionRequest::Open { connection, address } => self.open(inner, connection, address),
-                    ConnectionRequest::Transmit { connection } => inner.transmit(connection, self.clock.now()),
+                    ConnectionRequest::Transmit { connection } => {
+                        inner.transmit(connection, self.clock.now())
+                    }
                     ConnectionRequest::Close { connection } => inner.close(connection),
                 }
             }
@@ -258,7 +278,8 @@ impl<H: Host> Inner<H> {
     /// Writes what the engine has for a connection, as far as the socket takes it.
     fn transmit(&mut self, id: ConnectionId, now: Instant) {
         let Some(Some(socket)) = self.sockets.get_mut(usize::from(id.index())) else { return };
-        let Some(stream) = socket.stream.clone().filter(|_| socket.id == id && socket.outbox.is_empty()) else {
+        let Some(stream) = socket.stream.clone().filter(|_| socket.id == id && socket.outbox.is_empty())
+        else {
             return;
         };
         loop {

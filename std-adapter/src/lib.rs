@@ -6,8 +6,10 @@
 pub mod broker;
 mod clock;
 mod drive;
+mod name_servers;
 pub mod producer;
 
 pub use broker::{Broker, BrokerBuilder};
+pub use name_servers::NameServerError;
 pub use producer::{Producer, ProducerBuilder};
 pub use rocketlite_core::message::Message;

@@ -67,7 +67,11 @@ impl Producer {
     ///
     /// # Errors
     /// Why the message was not sent, with the reference's code.
-    pub async fn send_to(&self, message: &Message<'_>, queue: &MessageQueue<'_>) -> Result<SendResult, SendError> {
+    pub async fn send_to(
+        &self,
+        message: &Message<'_>,
+        queue: &MessageQueue<'_>,
+    ) -> Result<SendResult, SendError> {
         self.submit(message, Target::Queue(*queue)).await
     }
 

@@ -5,14 +5,15 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::net::{ToSocketAddrs as _, UdpSocket};
 
+use rocketlite_core::Address;
 use rocketlite_core::producer::ProducerConfig;
 use rocketlite_core::wire::fields::SerializeType;
-use rocketlite_core::{Address, AddressError};
 
 use super::Producer;
 use super::host::{Limits, Names, ProducerHost};
 use crate::clock::{Clock, seed};
 use crate::drive::Driver;
+use crate::name_servers::{self, NameServerError};
 
 /// Describes a [`Producer`]; every setting has the default of `DefaultMQProducer`.
 #[derive(Debug, Clone)]
@@ -170,14 +171,18 @@ impl ProducerBuilder {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn start(self) -> Result<Producer, StartError> {
-        let name_servers = parse_name_servers(&self.namesrv_addr)?;
+        let name_servers = name_servers::parse(&self.namesrv_addr).map_err(StartError::NameServer)?;
         let clock = Clock::start();
         let ip = local_ip(&name_servers);
         let seed = seed();
         let [a, b, c, d, e, f, ..] = seed.to_le_bytes();
-        let instance = self.instance_name.clone().unwrap_or_else(|| format!("{}#{seed:x}", std::process::id()));
-        let names =
-            Names { producer_group: self.producer_group.clone(), client_id: format!("{ip}@{instance}"), name_servers };
+        let instance =
+            self.instance_name.clone().unwrap_or_else(|| format!("{}#{seed:x}", std::process::id()));
+        let names = Names {
+            producer_group: self.producer_group.clone(),
+            client_id: format!("{ip}@{instance}"),
+            name_servers,
+        };
         let settings = |config: &mut ProducerConfig<'_>| {
             self.apply(config);
             config.client_ip = ip;
@@ -185,7 +190,8 @@ impl ProducerBuilder {
             config.process_id = u16::from_le_bytes([e, f]);
             config.loader_hash = u32::from_le_bytes([a, b, c, d]);
         };
-        let host = ProducerHost::new(names, self.limits, settings, clock.wall(), seed).map_err(StartError::Setting)?;
+        let host = ProducerHost::new(names, self.limits, settings, clock.wall(), seed)
+            .map_err(StartError::Setting)?;
         Ok(Producer { driver: Driver::start(host, clock) })
     }
 
@@ -207,22 +213,17 @@ impl ProducerBuilder {
     }
 }
 
-/// `host:port;host:port`, empty parts passed over.
-fn parse_name_servers(text: &str) -> Result<Vec<Address>, StartError> {
-    let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
-    let parse = |part: &str| {
-        Address::new(part).map_err(|reason| StartError::NameServer { address: part.to_owned(), reason })
-    };
-    parts.map(parse).collect()
-}
-
 /// The address of this machine that the name server sees; nothing is sent to find out. An address that cannot be told
 /// without asking another machine for a name is the loopback address: it only fills ids.
 fn local_ip(name_servers: &[Address]) -> IpAddr {
     let find = || -> Option<IpAddr> {
         let server: SocketAddr = match name_servers.first()?.socket_addr() {
             Some(address) => address,
-            None => (name_servers.first()?.host() == "localhost").then_some("localhost:1")?.to_socket_addrs().ok()?.next()?,
+            None => (name_servers.first()?.host() == "localhost")
+                .then_some("localhost:1")?
+                .to_socket_addrs()
+                .ok()?
+                .next()?,
         };
         let any: SocketAddr = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }.parse().ok()?;
         let socket = UdpSocket::bind(any).ok()?;
@@ -237,12 +238,7 @@ fn local_ip(name_servers: &[Address]) -> IpAddr {
 #[non_exhaustive]
 pub enum StartError {
     /// A name server's address cannot be read.
-    NameServer {
-        /// The address.
-        address: String,
-        /// What is wrong with it.
-        reason: AddressError,
-    },
+    NameServer(NameServerError),
     /// A setting cannot be used.
     Setting(String),
 }
@@ -250,7 +246,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NameServer { address, reason } => write!(f, "name server address '{address}': {reason}"),
+            Self::NameServer(error) => write!(f, "{error}"),
             Self::Setting(reason) => f.write_str(reason),
         }
     }

@@ -162,10 +162,12 @@ impl ProducerHost {
         let engine = Owned::try_new(MutBorrow::new(parts), |parts| {
             let parts = parts.borrow_mut();
             let names = &parts.names;
-            let mut config = ProducerConfig::new(&names.producer_group, &names.client_id, &names.name_servers);
+            let mut config =
+                ProducerConfig::new(&names.producer_group, &names.client_id, &names.name_servers);
             settings(&mut config);
             patience = config.send_msg_timeout;
-            Engine::new(config, parts.memory.named(), clock, seed).map_err(|error: ConfigError<'_>| error.to_string())
+            Engine::new(config, parts.memory.named(), clock, seed)
+                .map_err(|error: ConfigError<'_>| error.to_string())
         })?;
         let mut waiters = Vec::new();
         waiters.resize_with(limits.in_flight, Waiter::default);

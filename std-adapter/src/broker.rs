@@ -60,6 +60,11 @@ impl Broker {
         self.driver.input(|host, _| host.counters())
     }
 
+    /// The names of the brokers that have registered with it as their name server.
+    pub fn registered_brokers(&self) -> Vec<String> {
+        self.driver.input(|host, _| host.registered_brokers())
+    }
+
     /// Calls `visit` with every message that its log holds, oldest first. The broker does nothing else meanwhile.
     pub fn for_each_message(&self, visit: impl FnMut(&StoredMessage<'_>)) {
         self.driver.input(|host, _| host.for_each_message(visit));

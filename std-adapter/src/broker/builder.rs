@@ -145,6 +145,10 @@ impl BrokerBuilder {
         self.names.name_servers = name_servers::parse(&self.namesrv_addr).map_err(StartError::NameServer)?;
         let least = self.max_message_size.saturating_add(HEADER_ROOM);
         self.limits.frame_bytes = self.limits.frame_bytes.max(least);
+        if Vec::<u8>::new().try_reserve_exact(self.limits.log_bytes).is_err() {
+            let bytes = self.limits.log_bytes;
+            return Err(StartError::Setting(format!("capacity: there is no memory for {bytes} bytes")));
+        }
         let listener =
             listen(self.listen).map_err(|error| StartError::Listen { address: self.listen, error })?;
         let local_addr =

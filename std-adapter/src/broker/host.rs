@@ -166,6 +166,11 @@ impl BrokerHost {
         self.engine.with_dependent(|_, engine| engine.counters())
     }
 
+    pub(super) fn registered_brokers(&self) -> Vec<String> {
+        self.engine
+            .with_dependent(|_, engine| engine.registered_brokers().map(|b| b.name().to_owned()).collect())
+    }
+
     pub(super) fn for_each_message(&self, mut visit: impl FnMut(&StoredMessage<'_>)) {
         self.engine.with_dependent(|_, engine| engine.log().records().for_each(|message| visit(&message)));
     }

@@ -22,9 +22,8 @@ use super::error::SendError;
 use crate::drive::Host;
 
 /// What a producer is made of, and the memory it works in.
-pub(super) struct Parts {
-    pub(super) names: Names,
-    pub(super) limits: Limits,
+struct Parts {
+    names: Names,
     memory: Memory,
 }
 
@@ -157,7 +156,7 @@ impl ProducerHost {
         clock: WallClock,
         seed: u64,
     ) -> Result<Self, String> {
-        let parts = Parts { names, limits, memory: Memory::new(&limits) };
+        let parts = Parts { names, memory: Memory::new(&limits) };
         let mut patience = Duration::ZERO;
         let engine = Owned::try_new(MutBorrow::new(parts), |parts| {
             let parts = parts.borrow_mut();
@@ -275,7 +274,10 @@ impl Host for ProducerHost {
         }
         if ended {
             // All of them: what has ended may leave room for several, and who finds none asks again.
-            self.queue.drain(..).for_each(|waiting| drop(waiting.send(())));
+            for waiting in self.queue.drain(..) {
+                // Who has gone in the meantime does not need to know.
+                let _gone = waiting.send(());
+            }
         }
         if self.is_stopped() {
             self.stopped.notify_waiters();

@@ -1,0 +1,90 @@
+//! The reference's clients, our broker; every message is looked for in its log.
+
+use std::collections::HashSet;
+
+use rocketlite_core::message::id::OffsetMessageId;
+use rocketlite_core::message::properties::UNIQ_KEY;
+use rocketlite_core::message::stored::StoredMessage;
+use rocketlite_tests::program::RunningBroker;
+use rocketlite_tests::raw::RawClient;
+use serde_json::Value;
+
+use crate::reference::{VERSIONS, go, java};
+use crate::wanted;
+
+const COUNT: usize = 10_000;
+
+fn broker() -> RunningBroker {
+    RunningBroker::start(&["--listen", "127.0.0.1:0", "--memory", "--capacity", "256MiB"])
+}
+
+fn text<'v>(line: &'v Value, field: &str) -> &'v str {
+    line[field].as_str().unwrap_or_else(|| panic!("no {field} in {line}"))
+}
+
+/// Every line says `SEND_OK`, and the record it names is in the log: that key, that queue offset, those bytes. Batches
+/// name several records in a row.
+fn check(client: &str, address: &str, lines: &[Value], count: usize) {
+    let mut peer = RawClient::connect(address);
+    let mut seen = HashSet::new();
+    for line in lines {
+        assert_eq!(text(line, "status"), "SEND_OK", "{client}: {line}");
+        let id = OffsetMessageId::parse(text(line, "offsetMsgId")).expect("an offset message id");
+        assert!(seen.insert(id.physical_offset), "{client}: {line}: acknowledged twice");
+        let record = peer.view_message(id.physical_offset);
+        let (message, size) = StoredMessage::decode(&record).expect("a record");
+        assert_eq!(size, record.len());
+        // The Go client gives the members of a batch no key of their own to report.
+        if let Some(key) = line["msgId"].as_str().filter(|key| !key.is_empty()) {
+            let stored = message.properties().get(UNIQ_KEY).map(|key| key.to_string());
+            assert_eq!(stored.as_deref(), Some(key), "{client}: {line}");
+        }
+        let crc = line["body_crc"].as_u64().expect("a sum") & 0x7fff_ffff;
+        assert_eq!(u64::from(message.body_crc), crc, "{client}: {line}");
+        assert_eq!(u64::from(rocketlite_core::message::crc32(message.body)), crc, "{client}: {line}");
+    }
+    assert_eq!(lines.len(), count, "{client}");
+    rocketlite_tests::say(&format!("interop {client}: {count} messages sent, SEND_OK, found in our log"));
+}
+
+#[test]
+fn java_clients_send_to_our_broker() {
+    if !wanted("Java clients") {
+        return;
+    }
+    for version in VERSIONS {
+        let broker = broker();
+        let address = broker.address().to_owned();
+        let send = |topic: &str, count: usize, more: &[&str]| {
+            let count_text = count.to_string();
+            let common = ["--namesrv", &address, "--topic", topic, "--count", &count_text];
+            let arguments: Vec<&str> = common.into_iter().chain(more.iter().copied()).collect();
+            let lines = java(version, "Send", &arguments, "");
+            check(&format!("Java {version} {topic}"), &address, &lines, count);
+        };
+        send("JavaSync", COUNT, &["--inflight", "16", "--size", "300"]);
+        send("JavaAsync", 1_000, &["--async"]);
+        send("JavaLarge", 100, &["--size", "100000"]);
+        send("JavaBatch", 1_000, &["--batch", "10"]);
+        broker.stop();
+    }
+}
+
+#[test]
+fn the_go_client_sends_to_our_broker() {
+    if !wanted("Go client") {
+        return;
+    }
+    let broker = broker();
+    let address = broker.address().to_owned();
+    let send = |topic: &str, count: usize, more: &[&str]| {
+        let count_text = count.to_string();
+        let common = ["send", "--namesrv", &address, "--topic", topic, "--count", &count_text];
+        let arguments: Vec<&str> = common.into_iter().chain(more.iter().copied()).collect();
+        let lines = go(&arguments);
+        check(&format!("Go {topic}"), &address, &lines, count);
+    };
+    send("GoSync", COUNT, &["--inflight", "16", "--size", "300"]);
+    send("GoBatch", 1_000, &["--batch", "10"]);
+    broker.stop();
+}

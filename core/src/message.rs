@@ -156,7 +156,7 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// One table of 1 KiB: eight times as fast as none, and sixteen would not fit every device.
-const CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
+static CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
 
 /// Something that an encoding has no room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -170,9 +170,9 @@ pub fn check_user_property<'a>(name: &'a str, value: &str) -> Result<(), Propert
     let separated =
         |text: &str| text.bytes().any(|byte| byte == NAME_VALUE_SEPARATOR || byte == PROPERTY_SEPARATOR);
     match () {
+        () if separated(name) || separated(value) => error(PropertyErrorKind::Separator),
         () if RESERVED.contains(&name) => error(PropertyErrorKind::Reserved),
         () if blank(name) || blank(value) => error(PropertyErrorKind::Blank),
-        () if separated(name) || separated(value) => error(PropertyErrorKind::Separator),
         () => Ok(()),
     }
 }

@@ -294,6 +294,16 @@ mod tests {
     }
 
     #[test]
+    fn the_second_version_is_read() {
+        let mut record = RECORD.to_vec();
+        (record[3], record[7]) = (0x66, 0xab);
+        record.insert(90, 0);
+        assert_eq!(StoredMessage::decode_checked(&record, crc32), Ok((message(), record.len())));
+        record[90] = 0x80;
+        assert_eq!(StoredMessage::decode(&record).unwrap_err(), bad_length("topic"));
+    }
+
+    #[test]
     fn records_that_contradict_themselves_are_refused() {
         let error = |at: usize, byte: u8| {
             let mut record = RECORD.to_vec();

@@ -2,7 +2,7 @@
 
 use super::code::LanguageCode;
 use super::cursor::{Reader, Writer};
-use super::fields::{ExtFields, FieldWriter, SerializeType};
+use super::fields::{ExtFields, FieldWriter, SerializeType, Written};
 use super::json::{self, Value};
 use super::{DecodeError, DecodeErrorKind, Text};
 
@@ -42,10 +42,11 @@ impl<'a> RemotingCommand<'a> {
     pub fn decode(frame: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(frame);
         let word = reader.i32("header length")?;
+        let content = reader.rest();
         let header = reader.counted("header", word & 0x00ff_ffff)?;
         match word.to_be_bytes() {
             [0, ..] => Self::decode_json(header, reader.rest()),
-            [1, ..] => Self::decode_binary(header, reader.rest()),
+            [1, ..] => Self::decode_binary(header, content),
             _ => Err(DecodeError::new("serialize type", DecodeErrorKind::Unknown)),
         }
     }
@@ -102,8 +103,10 @@ impl<'a> RemotingCommand<'a> {
         Ok(command)
     }
 
-    /// `RocketMQSerializable#rocketMQProtocolDecode`; bytes after the fields are passed over, as there.
-    fn decode_binary(header: &'a [u8], body: &'a [u8]) -> Result<Self, DecodeError> {
+    /// `RocketMQSerializable#rocketMQProtocolDecode`. The header is the front of `content`. If it is longer than its
+    /// fields, the body begins after the fields and is as long as what follows the header, as there: whoever
+    /// reads the frame must see the same body.
+    fn decode_binary(header: &'a [u8], content: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(header);
         let code = reader.i16("code")?.into();
         let language = LanguageCode::known(reader.u8("language")?);
@@ -114,7 +117,13 @@ impl<'a> RemotingCommand<'a> {
         let remark = reader.counted("remark", len)?;
         let len = reader.i32("extFields length")?;
         // A negative length counts as none in Java, and so does zero.
-        let fields = reader.counted("extFields", len.max(0))?;
+        let fields = match usize::try_from(len) {
+            Ok(len @ 1..) => Some(ExtFields::binary(&mut reader, len)?),
+            _ => None,
+        };
+        let fields_end = header.len().saturating_sub(reader.rest().len());
+        let body_len = content.len().saturating_sub(header.len());
+        let body = content.get(fields_end..fields_end.saturating_add(body_len)).unwrap_or_default();
         Ok(Self {
             serialize_type: SerializeType::RocketMq,
             code,
@@ -123,7 +132,7 @@ impl<'a> RemotingCommand<'a> {
             opaque,
             flag,
             remark: (!remark.is_empty()).then(|| Text::from_bytes(remark)),
-            ext_fields: if fields.is_empty() { None } else { Some(ExtFields::binary(fields)?) },
+            ext_fields: fields,
             body,
         })
     }
@@ -166,7 +175,7 @@ pub struct FrameEncoder<'w, 'b, 'h> {
     start: usize,
     /// Where the length of the binary fields stands.
     fields_length: usize,
-    fields_open: bool,
+    written: Written,
 }
 
 /// Length word and header length.
@@ -200,7 +209,7 @@ impl<'w, 'b, 'h> FrameEncoder<'w, 'b, 'h> {
         if head.serialize_type == SerializeType::RocketMq {
             writer.put_u32(0);
         }
-        Self { writer, head, start, fields_length, fields_open: false }
+        Self { writer, head, start, fields_length, written: Written::Nothing }
     }
 
     /// The place for the command's own header.
@@ -208,16 +217,16 @@ impl<'w, 'b, 'h> FrameEncoder<'w, 'b, 'h> {
         FieldWriter {
             writer: self.writer,
             serialize_type: self.head.serialize_type,
-            open: &mut self.fields_open,
+            written: &mut self.written,
         }
     }
 
     /// Ends the header; what is written to the result is the body.
     pub fn body(self) -> BodyEncoder<'w, 'b> {
-        let Self { writer, head, start, fields_length, fields_open } = self;
+        let Self { writer, head, start, fields_length, written } = self;
         match head.serialize_type {
             SerializeType::Json => {
-                if fields_open {
+                if written != Written::Nothing {
                     writer.put_u8(b'}');
                 }
                 put_json_tail(writer, &head);
@@ -329,6 +338,54 @@ mod tests {
         assert_eq!((command.code, command.opaque, command.flag), (10, 7, 3));
         assert_eq!(command.field("topic").unwrap(), "T");
         assert!(command.is_response() && command.is_one_way());
+    }
+
+    #[test]
+    fn the_body_of_a_binary_frame_follows_the_fields() {
+        let frame = b"\x01\0\0\x18\0\x0a\0\x01\xdd\0\0\0\x07\0\0\0\0\0\0\0\0\0\0\0\0abcdefg";
+        assert_eq!(RemotingCommand::decode(frame).unwrap().body, b"abcd");
+    }
+
+    /// What the reference reads although the fields end after the length they give; and what it does not.
+    #[test]
+    fn the_last_binary_field_may_end_late() {
+        let frame = |len: u8, value_len: u8| {
+            let mut frame =
+                b"\x01\0\0\x1f\0\x0a\0\x01\xdd\0\0\0\x07\0\0\0\0\0\0\0\0\0\0\0\0\0\x01k\0\0\0\0vwxBODY"
+                    .to_vec();
+            (frame[24], frame[31]) = (len, value_len);
+            frame
+        };
+        let value = |len, value_len| {
+            let frame = frame(len, value_len);
+            let command = RemotingCommand::decode(&frame).map_err(|e| e.kind)?;
+            assert_eq!(command.body, b"BODY");
+            Ok(command.field("k").map(|value| std::string::ToString::to_string(&value)))
+        };
+        assert_eq!(value(10, 3), Ok(Some("vwx".into())));
+        assert_eq!(value(3, 3), Ok(Some("vwx".into())));
+        assert_eq!(value(2, 3), Err(DecodeErrorKind::BadLength));
+        assert_eq!(value(10, 4), Err(DecodeErrorKind::Truncated));
+        assert_eq!(value(11, 3), Err(DecodeErrorKind::Truncated));
+    }
+
+    #[test]
+    fn opened_fields_may_be_filled_or_stay_empty() {
+        let header = |fill: bool| {
+            let mut buffer = [0u8; 256];
+            let mut writer = Writer::new(&mut buffer);
+            let mut frame = FrameEncoder::begin(&mut writer, head(SerializeType::Json));
+            frame.fields().open();
+            if fill {
+                frame.fields().text("a", Text::from("1"));
+                frame.fields().text("b", Text::from("2"));
+            }
+            frame.finish();
+            let len = writer.filled();
+            RemotingCommand::decode(&buffer[4..len]).map(|c| c.ext_fields.unwrap().iter().count())
+        };
+        assert_eq!(header(false), Ok(0));
+        assert_eq!(header(true), Ok(2));
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl<'b> Writer<'b> {
     fn store(&mut self, start: usize, bytes: &[u8]) {
         // The usual case, a window that starts with the encoding and holds all of it, comes first.
         if self.skip == 0
-            && let Some(place) = self.window.get_mut(start..start.saturating_add(bytes.len()))
+            && let Some(place) = self.window.get_mut(start..).and_then(|rest| rest.get_mut(..bytes.len()))
         {
             place.copy_from_slice(bytes);
             return;

@@ -34,16 +34,22 @@ impl<'a> ExtFields<'a> {
         Self { source: Source::Json(value) }
     }
 
-    /// The fields of a binary header, after checking every length.
-    pub(super) fn binary(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes);
-        while !reader.is_empty() {
-            let len = reader.i16("extFields key length")?;
-            reader.counted("extFields key", len.into())?;
-            let len = reader.i32("extFields value length")?;
-            reader.counted("extFields value", len)?;
+    /// The fields of a binary header, `len` bytes, after checking every length. As in the reference the last one may end
+    /// later, but no string may be longer than `len` (`RocketMQSerializable#mapDeserialize`).
+    pub(super) fn binary(reader: &mut Reader<'a>, len: usize) -> Result<Self, DecodeError> {
+        let bytes = reader.rest();
+        let mut taken = 0;
+        while taken < len {
+            let key_len = reader.i16("extFields key length")?;
+            let key = reader.counted("extFields key", key_len.into())?;
+            let value_len = reader.i32("extFields value length")?;
+            let value = reader.counted("extFields value", value_len)?;
+            if key.len() > len || value.len() > len {
+                return Err(DecodeError::new("extFields length", DecodeErrorKind::BadLength));
+            }
+            taken = bytes.len().saturating_sub(reader.rest().len());
         }
-        Ok(Self { source: Source::Binary(bytes) })
+        Ok(Self { source: Source::Binary(bytes.get(..taken).unwrap_or_default()) })
     }
 
     /// All fields in the order they are written. A value is `None` where Java has null: JSON `null`, or
@@ -102,17 +108,30 @@ impl<'a> Iterator for Fields<'a> {
 pub struct FieldWriter<'w, 'b> {
     pub(super) writer: &'w mut Writer<'b>,
     pub(super) serialize_type: SerializeType,
-    /// Whether the JSON object was opened.
-    pub(super) open: &'w mut bool,
+    pub(super) written: &'w mut Written,
+}
+
+/// How far the fields of a command are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Written {
+    /// There is no object.
+    #[default]
+    Nothing,
+    /// The object is open and empty.
+    Open,
+    /// The next field is not the first.
+    Fields,
 }
 
 impl FieldWriter<'_, '_> {
     /// Opens the object, so that it is there even if it stays empty.
     pub fn open(&mut self) {
-        if !*self.open && self.serialize_type == SerializeType::Json {
-            self.writer.put(b",\"extFields\":{");
+        if *self.written == Written::Nothing {
+            if self.serialize_type == SerializeType::Json {
+                self.writer.put(b",\"extFields\":{");
+            }
+            *self.written = Written::Open;
         }
-        *self.open = true;
     }
 
     /// A text field.
@@ -144,8 +163,8 @@ impl FieldWriter<'_, '_> {
     /// A field whose value `put` writes; its flag says whether the value stands inside a JSON string, where quotes,
     /// backslashes and control characters must be escaped.
     pub fn value(&mut self, key: &str, put: &mut dyn FnMut(&mut Writer<'_>, bool)) {
-        let first = !*self.open;
         self.open();
+        let first = core::mem::replace(self.written, Written::Fields) == Written::Open;
         match self.serialize_type {
             SerializeType::Json => {
                 self.writer.put(if first { b"\"" } else { b",\"" });

@@ -228,7 +228,7 @@ fn hex4(bytes: &[u8]) -> Option<(u32, &[u8])> {
     Some((value, rest))
 }
 
-/// Appends UTF-8 with what JSON needs escaped, the way fastjson does.
+/// Appends UTF-8 with what JSON needs escaped and nothing else, the way fastjson2 does.
 fn put_escaped(writer: &mut Writer<'_>, bytes: &[u8]) {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|&b| needs_escape(b)) {
@@ -256,7 +256,7 @@ fn put_escaped(writer: &mut Writer<'_>, bytes: &[u8]) {
 }
 
 const fn needs_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0x7f
+    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 impl<'a> From<&'a str> for Text<'a> {

@@ -84,7 +84,7 @@ pub fn check_message<'a>(message: &Message<'a>, limits: &MessageLimits) -> Resul
         _ if message.body().len() > limits.max_message_size => {
             Err(MessageError::BodyTooLong { max: limits.max_message_size })
         }
-        Some((dispatch, separator)) if dispatch.contains(separator) => {
+        Some((dispatch, separator)) if dispatch.chars().any(|char| char == separator) => {
             Err(MessageError::PathSeparator { dispatch, separator })
         }
         _ => Ok(()),

@@ -1,0 +1,167 @@
+//! The settings of a producer, with the reference's names and defaults.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+
+use crate::engine::Address;
+use crate::message::validate::{GroupError, GroupLimit, check_group};
+use crate::wire::code::{LanguageCode, version};
+use crate::wire::fields::SerializeType;
+use crate::wire::frame::DEFAULT_MAX_FRAME;
+
+/// Most attempts a send can be given.
+pub const MAX_ATTEMPTS: u8 = 16;
+
+/// Settings of a producer. [`ProducerConfig::new`] gives the defaults of `DefaultMQProducer`, `ClientConfig` and
+/// `NettyClientConfig`; every field may be changed before the producer is made.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProducerConfig<'c> {
+    /// The group brokers know the producer by.
+    pub producer_group: &'c str,
+    /// The client's id, unique among the clients of a cluster. Java makes `<ip>@<pid>#<nanoseconds>`.
+    pub client_id: &'c str,
+    /// The name servers, at least one. One of them is asked until it fails, then the next.
+    pub name_servers: &'c [Address],
+    /// The topic whose settings a new topic gets: `TBW102`.
+    pub create_topic_key: &'c str,
+    /// How many queues a new topic gets at most: 4.
+    pub default_topic_queue_nums: i32,
+    /// Time for a send with all its attempts: 3 s.
+    pub send_msg_timeout: Duration,
+    /// Attempts after the first, below [`MAX_ATTEMPTS`]: 2.
+    pub retry_times_when_send_failed: u8,
+    /// Largest body in bytes: 4 MiB.
+    pub max_message_size: usize,
+    /// How often the routes of known topics are asked for again: 30 s.
+    pub poll_name_server_interval: Duration,
+    /// How often connected brokers get a heartbeat: 30 s.
+    pub heartbeat_broker_interval: Duration,
+    /// Time for a name server or broker to answer anything but a send: 3 s.
+    pub mq_client_api_timeout: Duration,
+    /// Time for a connection to be established: 3 s.
+    pub connect_timeout: Duration,
+    /// A connection without traffic is closed after: 120 s.
+    pub client_channel_max_idle_time: Duration,
+    /// Whether a broker that does not answer in time loses its connection: yes.
+    pub client_close_socket_if_timeout: bool,
+    /// Largest frame in bytes that a peer may send, length word included: 16 MiB, but never more than the memory for
+    /// frames.
+    pub max_frame_size: usize,
+    /// How headers are written: JSON.
+    pub serialize_type: SerializeType,
+    /// The language that requests name: `RUST`.
+    pub language: LanguageCode,
+    /// The release that requests name: 5.3.1.
+    pub version: i32,
+    /// The address in `UNIQ_KEY`s.
+    pub client_ip: IpAddr,
+    /// The process number in `UNIQ_KEY`s.
+    pub process_id: u16,
+    /// The constant in `UNIQ_KEY`s that tells two producers of a process apart.
+    pub loader_hash: u32,
+}
+
+impl<'c> ProducerConfig<'c> {
+    /// The reference's defaults for a client of `producer_group`.
+    pub const fn new(producer_group: &'c str, client_id: &'c str, name_servers: &'c [Address]) -> Self {
+        Self {
+            producer_group,
+            client_id,
+            name_servers,
+            create_topic_key: "TBW102",
+            default_topic_queue_nums: 4,
+            send_msg_timeout: Duration::from_secs(3),
+            retry_times_when_send_failed: 2,
+            max_message_size: 4_194_304,
+            poll_name_server_interval: Duration::from_secs(30),
+            heartbeat_broker_interval: Duration::from_secs(30),
+            mq_client_api_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(3),
+            client_channel_max_idle_time: Duration::from_mins(2),
+            client_close_socket_if_timeout: true,
+            max_frame_size: DEFAULT_MAX_FRAME,
+            serialize_type: SerializeType::Json,
+            language: LanguageCode::RUST,
+            // The newest release whose clients are not told to go away by a broker that shuts down.
+            version: version::V5_3_1,
+            client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            process_id: 0,
+            loader_hash: 0,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError<'c>> {
+        check_group(self.producer_group, GroupLimit::default()).map_err(ConfigError::ProducerGroup)?;
+        match () {
+            () if self.client_id.is_empty() => Err(ConfigError::NoClientId),
+            () if self.name_servers.is_empty() => Err(ConfigError::NoNameServer),
+            () if self.retry_times_when_send_failed >= MAX_ATTEMPTS => Err(ConfigError::TooManyAttempts),
+            () => Ok(()),
+        }
+    }
+}
+
+/// Why a producer cannot be made of a configuration and memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError<'c> {
+    /// The producer group is not a valid name.
+    ProducerGroup(GroupError<'c>),
+    /// `client_id` is empty.
+    NoClientId,
+    /// `name_servers` is empty.
+    NoNameServer,
+    /// `retry_times_when_send_failed` is not below [`MAX_ATTEMPTS`].
+    TooManyAttempts,
+    /// There is too little of the memory that is named.
+    TooLittleMemory {
+        /// The field of [`super::ProducerMemory`].
+        what: &'static str,
+        /// The least it must have.
+        least: usize,
+    },
+    /// There is more of the memory that is named than can be used.
+    TooMuchMemory {
+        /// The field of [`super::ProducerMemory`].
+        what: &'static str,
+        /// The most it may have.
+        most: usize,
+    },
+}
+
+impl fmt::Display for ConfigError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProducerGroup(error) => write!(f, "{error}"),
+            Self::NoClientId => f.write_str("client_id is empty"),
+            Self::NoNameServer => f.write_str("name_servers is empty: at least one is needed"),
+            Self::TooManyAttempts => {
+                write!(f, "retry_times_when_send_failed must be below {MAX_ATTEMPTS}")
+            }
+            Self::TooLittleMemory { what, least } => write!(f, "memory for {what}: at least {least} needed"),
+            Self::TooMuchMemory { what, most } => write!(f, "memory for {what}: at most {most} can be used"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_the_reference() {
+        let config = ProducerConfig::new("PG", "c", &[]);
+        assert_eq!(config.send_msg_timeout.as_millis(), 3_000);
+        assert_eq!(config.retry_times_when_send_failed, 2);
+        assert_eq!(config.default_topic_queue_nums, 4);
+        assert_eq!(config.max_message_size, 4 << 20);
+        assert_eq!(config.create_topic_key, "TBW102");
+        assert_eq!(config.check(), Err(ConfigError::NoNameServer));
+        assert!(matches!(ProducerConfig::new("", "c", &[]).check(), Err(ConfigError::ProducerGroup(_))));
+        assert_eq!(ProducerConfig::new("PG", "", &[]).check(), Err(ConfigError::NoClientId));
+    }
+}

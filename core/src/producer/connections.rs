@@ -1,0 +1,280 @@
+//! The connections of a producer: which stand, what is written on each, and when they are of no use any more.
+
+use core::time::Duration;
+
+use super::event::DisconnectReason;
+use crate::engine::{Address, ConnectionId, ConnectionRequest};
+use crate::send::InFlight;
+use crate::send::queue::SendQueue;
+use crate::{Instant, Slot, SlotId, Slots};
+
+/// A connection. Opaque: it is public so that callers can name the memory for it.
+#[derive(Debug)]
+pub struct Link {
+    pub(super) address: Address,
+    pub(super) state: LinkState,
+    pub(super) last_activity: Instant,
+    /// Sends that use it.
+    pub(super) users: u16,
+    /// The sends that wait to be written.
+    pub(super) queue: SendQueue,
+    /// What is being written, and how many of its bytes are gone.
+    pub(super) writing: Option<Outgoing>,
+    pub(super) written: usize,
+    /// A request of the broker that is answered next.
+    pub(super) reply: Option<Reply>,
+    /// When the next heartbeat is due; none for a name server.
+    pub(super) heartbeat_at: Option<Instant>,
+    /// The heartbeat or farewell that has no answer yet.
+    pub(super) control: Control,
+    /// Whether the driver has to be told that there are bytes.
+    ready: bool,
+    /// The connection that had this place and that the driver has to close first.
+    replaces: Option<ConnectionId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkState {
+    /// To be opened.
+    New { deadline: Instant },
+    /// Being opened.
+    Opening { deadline: Instant },
+    /// Established.
+    Open,
+    /// To be closed.
+    Closing,
+}
+
+/// A frame to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outgoing {
+    Reply(Reply),
+    /// The question for a topic's route.
+    Lookup(SlotId),
+    Heartbeat,
+    Unregister,
+    Send(SlotId),
+}
+
+/// The answer to a request that is not supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) opaque: i32,
+    pub(super) code: i32,
+    pub(super) serialize_type: crate::wire::fields::SerializeType,
+}
+
+/// A request to a broker that concerns no send; there is one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Control {
+    None,
+    /// The answer is due; `written` once the request has begun to leave.
+    Asked {
+        opaque: i32,
+        deadline: Instant,
+        unregister: bool,
+        written: bool,
+    },
+}
+
+/// What came of asking for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connect {
+    Open(ConnectionId),
+    Opening(ConnectionId),
+    /// All connections are in use.
+    NoRoom,
+}
+
+#[derive(Debug)]
+pub(super) struct Links<'m> {
+    links: Slots<'m, Link>,
+    /// Whether a link may have something for [`Links::poll`].
+    attention: bool,
+}
+
+impl<'m> Links<'m> {
+    pub(super) fn new(links: &'m mut [Slot<Link>]) -> Self {
+        Self { links: Slots::new(links), attention: false }
+    }
+
+    pub(super) const fn capacity(&self) -> usize {
+        self.links.capacity()
+    }
+
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&Link> {
+        self.links.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Link> {
+        self.links.get_mut(id)
+    }
+
+    pub(super) fn id_at(&self, index: u16) -> Option<ConnectionId> {
+        self.links.id_at(index)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Link)> {
+        self.links.iter()
+    }
+
+    pub(super) fn is_open(&self, id: ConnectionId) -> bool {
+        self.links.get(id).is_some_and(|link| link.state == LinkState::Open)
+    }
+
+    /// The connection to `address`, opened if there is none. A full table gives up the connection that was idle
+    /// longest and that `keep` does not want kept; its address is the second part of the answer.
+    pub(super) fn connect(
+        &mut self,
+        now: Instant,
+        address: &Address,
+        timeout: Duration,
+        keep: Option<ConnectionId>,
+    ) -> (Connect, Option<Address>) {
+        let found =
+            self.links.iter().find(|(_, link)| link.address == *address && link.state != LinkState::Closing);
+        if let Some((id, link)) = found {
+            let open = link.state == LinkState::Open;
+            return (if open { Connect::Open(id) } else { Connect::Opening(id) }, None);
+        }
+        let replaced = if self.links.is_full() { self.longest_idle(keep) } else { None };
+        let given_up = replaced.and_then(|id| self.links.remove(id)).map(|link| link.address);
+        let link = Link {
+            address: address.clone(),
+            // One millisecond more, so that the whole timeout has surely passed.
+            state: LinkState::New { deadline: now.after(timeout).after(Duration::from_millis(1)) },
+            last_activity: now,
+            users: 0,
+            queue: SendQueue::default(),
+            writing: None,
+            written: 0,
+            reply: None,
+            heartbeat_at: None,
+            control: Control::None,
+            ready: false,
+            replaces: replaced,
+        };
+        match self.links.insert(link) {
+            Ok(id) => {
+                self.attention = true;
+                (Connect::Opening(id), given_up)
+            }
+            Err(_) => (Connect::NoRoom, None),
+        }
+    }
+
+    fn longest_idle(&self, keep: Option<ConnectionId>) -> Option<ConnectionId> {
+        let idle = |(id, link): &(ConnectionId, &Link)| {
+            link.state == LinkState::Open && link.users == 0 && link.writing.is_none() && keep != Some(*id)
+        };
+        self.links.iter().filter(idle).min_by_key(|(_, link)| link.last_activity).map(|(id, _)| id)
+    }
+
+    /// Has the driver ask for bytes.
+    pub(super) fn wake(&mut self, id: ConnectionId) {
+        if let Some(link) = self.links.get_mut(id)
+            && link.state == LinkState::Open
+        {
+            link.ready = true;
+            self.attention = true;
+        }
+    }
+
+    /// Puts a send at the end of a connection's queue.
+    pub(super) fn push(&mut self, id: ConnectionId, send: SlotId, sends: &mut Slots<'_, InFlight>) {
+        if let Some(link) = self.links.get_mut(id) {
+            link.queue.push(send, sends);
+            self.wake(id);
+        }
+    }
+
+    /// Takes the first send of a connection's queue.
+    pub(super) fn pop(&mut self, id: ConnectionId, sends: &mut Slots<'_, InFlight>) -> Option<SlotId> {
+        self.links.get_mut(id)?.queue.pop(sends)
+    }
+
+    /// Takes a send out of a connection's queue.
+    pub(super) fn unlink(&mut self, id: ConnectionId, send: SlotId, sends: &mut Slots<'_, InFlight>) {
+        if let Some(link) = self.links.get_mut(id) {
+            link.queue.remove(send, sends);
+        }
+    }
+
+    /// Marks a connection as closed by us; the driver will be told. Returns its address if it was not closed yet.
+    pub(super) fn close(&mut self, id: ConnectionId) -> Option<Address> {
+        let link = self.links.get_mut(id).filter(|link| link.state != LinkState::Closing)?;
+        link.state = LinkState::Closing;
+        self.attention = true;
+        Some(link.address.clone())
+    }
+
+    /// Takes out a connection that the driver reports closed.
+    pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Link> {
+        self.links.remove(id)
+    }
+
+    /// The next request to the driver.
+    pub(super) fn poll(&mut self) -> Option<ConnectionRequest> {
+        if !self.attention {
+            return None;
+        }
+        for index in 0..u16::try_from(self.links.capacity()).unwrap_or(u16::MAX) {
+            let Some(connection) = self.links.id_at(index) else { continue };
+            let Some(link) = self.links.get_mut(connection) else { continue };
+            if let Some(connection) = link.replaces.take() {
+                return Some(ConnectionRequest::Close { connection });
+            }
+            match link.state {
+                LinkState::New { deadline } => {
+                    link.state = LinkState::Opening { deadline };
+                    return Some(ConnectionRequest::Open { connection, address: link.address.clone() });
+                }
+                LinkState::Closing => {
+                    self.links.remove(connection);
+                    return Some(ConnectionRequest::Close { connection });
+                }
+                LinkState::Open if core::mem::take(&mut link.ready) => {
+                    return Some(ConnectionRequest::Transmit { connection });
+                }
+                LinkState::Open | LinkState::Opening { .. } => {}
+            }
+        }
+        self.attention = false;
+        None
+    }
+}
+
+impl Link {
+    /// When something has to be done about this connection if nothing happens on it.
+    pub(super) fn deadline(&self, max_idle: Duration) -> Option<Instant> {
+        match self.state {
+            LinkState::New { deadline } | LinkState::Opening { deadline } => Some(deadline),
+            LinkState::Closing => None,
+            LinkState::Open => {
+                let control = match self.control {
+                    Control::Asked { deadline, .. } => Some(deadline),
+                    Control::None => self.heartbeat_at,
+                };
+                // A connection in use is not idle; its sends have deadlines of their own.
+                let idle = (self.users == 0).then(|| self.last_activity.after(max_idle));
+                idle.into_iter().chain(control).min()
+            }
+        }
+    }
+
+    /// Why the connection is closed at `now`, if it is.
+    pub(super) fn expired(&self, now: Instant, max_idle: Duration) -> Option<DisconnectReason> {
+        match (self.state, self.control) {
+            (LinkState::New { deadline } | LinkState::Opening { deadline }, _) if now >= deadline => {
+                Some(DisconnectReason::ConnectFailed)
+            }
+            (LinkState::Open, Control::Asked { deadline, .. }) if now >= deadline => {
+                Some(DisconnectReason::TimedOut)
+            }
+            (LinkState::Open, _) if self.users == 0 && now >= self.last_activity.after(max_idle) => {
+                Some(DisconnectReason::Idle)
+            }
+            _ => None,
+        }
+    }
+}

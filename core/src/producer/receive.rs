@@ -1,0 +1,166 @@
+//! What arrives: connections that stand or fall, answers, and requests of brokers.
+
+use super::connections::{Control, LinkState, Reply};
+use super::event::{DisconnectReason, Event};
+use super::{RequestKind, State};
+use crate::engine::ConnectionId;
+use crate::send::decision::{AttemptOutcome, Fault};
+use crate::send::outcome::{Remark, SendStatus};
+use crate::send::{SendState, attempt};
+use crate::wire::code::ResponseCode;
+use crate::wire::command::RemotingCommand;
+use crate::{Instant, SlotId};
+
+impl State<'_> {
+    pub(super) fn handle_opened(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(link) = self.links.get_mut(connection) else { return };
+        if !matches!(link.state, LinkState::Opening { .. }) {
+            return;
+        }
+        link.state = LinkState::Open;
+        link.last_activity = now;
+        let address = link.address.clone();
+        self.events.push(Event::Connected(address));
+        self.arm(now.after(self.config.client_channel_max_idle_time));
+        if self.name_server.connection == Some(connection) {
+            self.queue_lookups(now, connection);
+        }
+        for index in 0..self.send_places() {
+            let Some(id) = self.sends.id_at(index) else { continue };
+            let waits = |state: &SendState| matches!(state, SendState::Connecting(c) if *c == connection);
+            if self.sends.get(id).is_some_and(|send| waits(&send.state))
+                && let Some(outcome) = self.enqueue(now, id, connection)
+            {
+                self.conclude_and_go_on(now, id, outcome);
+            }
+        }
+        self.heartbeat_timers(now);
+    }
+
+    /// The driver reports that a connection is gone, or could not be opened.
+    pub(super) fn handle_closed(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(link) = self.links.remove(connection) else { return };
+        let reason = match link.state {
+            LinkState::Open => DisconnectReason::ByPeer,
+            LinkState::New { .. } | LinkState::Opening { .. } => DisconnectReason::ConnectFailed,
+            // Ours, and already known.
+            LinkState::Closing => return,
+        };
+        self.event_closed(link.address, reason);
+        self.connection_lost(now, connection, reason);
+    }
+
+    /// Closes a connection for a reason of our own.
+    pub(super) fn close(&mut self, now: Instant, connection: ConnectionId, reason: DisconnectReason) {
+        let Some(address) = self.links.close(connection) else { return };
+        self.event_closed(address, reason);
+        self.connection_lost(now, connection, reason);
+    }
+
+    /// Ends everything that waits on a connection that is gone. In 5.x whoever waits is told at once.
+    fn connection_lost(&mut self, now: Instant, connection: ConnectionId, reason: DisconnectReason) {
+        if self.name_server.connection == Some(connection) {
+            self.name_server_lost(now, connection);
+        }
+        let fault = match reason {
+            DisconnectReason::ConnectFailed => Fault::Connect,
+            _ => Fault::Disconnected,
+        };
+        for index in 0..self.send_places() {
+            let Some(id) = self.sends.id_at(index) else { continue };
+            if self.sends.get(id).and_then(crate::send::InFlight::connection) == Some(connection) {
+                self.conclude_and_go_on(now, id, AttemptOutcome::Unanswered(fault));
+            }
+        }
+        self.proceed_with_shutdown(now);
+    }
+
+    pub(super) fn touch(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some(link) = self.links.get_mut(connection) {
+            link.last_activity = now;
+        }
+    }
+
+    /// Whether a broker has to take an answer before it may ask again.
+    pub(super) fn must_reply_first(&self, connection: ConnectionId) -> bool {
+        self.links.get(connection).is_some_and(|link| link.reply.is_some())
+    }
+
+    pub(super) fn handle_frame(&mut self, now: Instant, connection: ConnectionId, frame: &[u8]) {
+        self.touch(now, connection);
+        match RemotingCommand::decode(frame) {
+            Ok(command) if command.is_response() => self.handle_response(now, connection, &command),
+            Ok(command) => self.handle_request(connection, &command),
+            Err(error) => self.close(now, connection, DisconnectReason::Undecodable(error)),
+        }
+    }
+
+    fn handle_response(&mut self, now: Instant, connection: ConnectionId, response: &RemotingCommand<'_>) {
+        match RequestKind::of(response.opaque) {
+            Some((RequestKind::Send, index)) => self.handle_send_response(now, connection, index, response),
+            Some((RequestKind::Lookup, index)) => self.handle_route(now, connection, index, response),
+            Some((RequestKind::Control, _)) => self.handle_control_response(now, connection, response.opaque),
+            None => {}
+        }
+    }
+
+    fn handle_send_response(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        index: u16,
+        response: &RemotingCommand<'_>,
+    ) {
+        let Some(id) = self.sends.id_at(index) else { return };
+        let Some(send) = self.sends.get(id) else { return };
+        let waits = matches!(send.state, SendState::Waiting(c) if c == connection);
+        if !waits || send.attempt.opaque != response.opaque {
+            // The answer to an attempt that was given up.
+            return;
+        }
+        let code = ResponseCode(response.code);
+        let Some(status) = SendStatus::of(code) else {
+            self.remember(id, response.remark.map(Remark::new).unwrap_or_default());
+            self.conclude_and_go_on(now, id, AttemptOutcome::Refused(code));
+            return;
+        };
+        let name = self.routes.broker_name(send.attempt.queue.broker);
+        match attempt::read_stored(send, &name, status, response) {
+            Ok(result) => self.stored(now, id, result),
+            Err(error) => self.conclude_and_go_on(now, id, AttemptOutcome::Unreadable(error)),
+        }
+    }
+
+    /// Any answer to a heartbeat or a farewell will do.
+    fn handle_control_response(&mut self, now: Instant, connection: ConnectionId, opaque: i32) {
+        let Some(link) = self.links.get_mut(connection) else { return };
+        let Control::Asked { opaque: asked, unregister, .. } = link.control else { return };
+        if asked == opaque {
+            link.control = Control::None;
+            if unregister {
+                self.close(now, connection, DisconnectReason::ShutDown);
+            }
+        }
+    }
+
+    /// A producer without transactions and request-reply supports no request of a broker
+    /// (`NettyRemotingAbstract#processRequestCommand`).
+    fn handle_request(&mut self, connection: ConnectionId, request: &RemotingCommand<'_>) {
+        if request.is_one_way() {
+            return;
+        }
+        if let Some(link) = self.links.get_mut(connection) {
+            let (opaque, code, serialize_type) = (request.opaque, request.code, request.serialize_type);
+            link.reply = Some(Reply { opaque, code, serialize_type });
+            self.links.wake(connection);
+        }
+    }
+
+    pub(super) fn send_places(&self) -> u16 {
+        u16::try_from(self.sends.capacity()).unwrap_or(u16::MAX)
+    }
+
+    pub(super) fn send_at(&self, index: u16) -> Option<SlotId> {
+        self.sends.id_at(index)
+    }
+}

@@ -1,0 +1,248 @@
+//! The loop of `DefaultMQProducerImpl#sendDefaultImpl`: one attempt after the other until the table of decisions, the
+//! number of attempts or the time ends it.
+
+use super::connections::Connect;
+use super::event::Event;
+use super::{Phase, RequestKind, State, surely_after};
+use crate::engine::ConnectionId;
+use crate::route::BrokerName;
+use crate::send::decision::{AttemptOutcome, Fault, RETRY_RESPONSE_CODES, Verdict};
+use crate::send::outcome::{Remark, SendError, SendErrorKind, SendResult};
+use crate::send::{SendState, Target, attempt};
+use crate::{Extent, Instant, SlotId};
+
+impl State<'_> {
+    /// Begins a send that was accepted: with a route at once, otherwise by asking for one.
+    pub(super) fn start(&mut self, now: Instant, id: SlotId) {
+        let Some(send) = self.sends.get(id) else { return };
+        let topic = send.topic;
+        let ready = match send.target {
+            // A queue the caller names needs no publish list, only its broker's address.
+            Target::Queue(_) => self.routes.broker(&self.named_broker(id)).is_some(),
+            Target::Any | Target::Hash(_) => !self.routes.queues(topic).is_empty(),
+        };
+        if ready {
+            self.next_attempt(now, id);
+        } else {
+            self.look_up(now, topic);
+        }
+    }
+
+    /// Goes on with the sends that waited for the route of `topic`.
+    pub(super) fn route_found(&mut self, now: Instant, topic: SlotId) {
+        while let Some(id) = self.waiting_for_route(topic) {
+            self.next_attempt(now, id);
+        }
+    }
+
+    /// Ends the sends that waited for the route of `topic`.
+    pub(super) fn route_failed(&mut self, now: Instant, topic: SlotId, kind: SendErrorKind) {
+        while let Some(id) = self.waiting_for_route(topic) {
+            self.fail(now, id, kind);
+        }
+    }
+
+    pub(super) fn waiting_for_route(&self, topic: SlotId) -> Option<SlotId> {
+        let waits =
+            |send: &crate::send::InFlight| send.topic == topic && matches!(send.state, SendState::Route);
+        self.sends.iter().find(|(_, send)| waits(send)).map(|(id, _)| id)
+    }
+
+    /// Makes attempts until one is under way or the send has ended.
+    pub(super) fn next_attempt(&mut self, now: Instant, id: SlotId) {
+        while let Some(outcome) = self.try_attempt(now, id) {
+            if !self.conclude(now, id, outcome) {
+                return;
+            }
+        }
+    }
+
+    /// One turn of the loop. Returns the outcome of an attempt that ended at once.
+    fn try_attempt(&mut self, now: Instant, id: SlotId) -> Option<AttemptOutcome> {
+        let name = self.named_broker(id);
+        let send = self.sends.get(id)?;
+        if send.attempts >= send.attempts_total {
+            let kind = send.last_outcome.map_or(SendErrorKind::NoRoute, SendErrorKind::Attempt);
+            self.fail(now, id, kind);
+            return None;
+        }
+        let (topic, target, last) = (send.topic, send.target, send.last_broker());
+        let Some(queue) = self.routes.select(topic, target, &name, last) else {
+            // A broker the caller named and no route knows has no address; a topic without queues has no route.
+            let unknown = SendErrorKind::Attempt(AttemptOutcome::NoBrokerAddress);
+            let kind = if matches!(target, Target::Queue(_)) { unknown } else { SendErrorKind::NoRoute };
+            self.fail(now, id, kind);
+            return None;
+        };
+        let cost = now.since(send.first);
+        let Some(budget) = send.timeout.checked_sub(cost) else {
+            self.fail(now, id, SendErrorKind::CallTimedOut);
+            return None;
+        };
+        let born = self.clock.unix_millis(now);
+        self.sends.get_mut(id)?.begin_attempt(now, queue, budget, born);
+        let Some(address) = self.routes.master(queue.broker).cloned() else {
+            return Some(AttemptOutcome::NoBrokerAddress);
+        };
+        let timeout = self.config.connect_timeout;
+        let (connect, given_up) = self.links.connect(now, &address, timeout, self.name_server.connection);
+        if let Some(address) = given_up {
+            self.event_closed(address, super::DisconnectReason::Idle);
+        }
+        match connect {
+            Connect::NoRoom => Some(AttemptOutcome::Unanswered(Fault::NoConnection)),
+            Connect::Open(connection) => {
+                self.attach(now, connection);
+                self.sends.get_mut(id)?.state = SendState::Connecting(connection);
+                self.enqueue(now, id, connection)
+            }
+            Connect::Opening(connection) => {
+                self.attach(now, connection);
+                self.sends.get_mut(id)?.state = SendState::Connecting(connection);
+                self.arm(surely_after(now, timeout));
+                None
+            }
+        }
+    }
+
+    /// Counts a send on a broker's connection. The broker gets to know the producer at once, so that it can be asked about
+    /// it (`MQClientInstance#sendHeartbeatToBroker`, 5.x).
+    fn attach(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(link) = self.links.get_mut(connection) else { return };
+        link.users = link.users.saturating_add(1);
+        if link.heartbeat_at.is_none() {
+            link.heartbeat_at = Some(now);
+            self.arm(now);
+        }
+    }
+
+    /// Puts a send whose connection stands into its queue, unless connecting took all its time.
+    pub(super) fn enqueue(
+        &mut self,
+        now: Instant,
+        id: SlotId,
+        connection: ConnectionId,
+    ) -> Option<AttemptOutcome> {
+        let opaque = self.next_opaque(RequestKind::Send, id.index());
+        let send = self.sends.get_mut(id)?;
+        send.attempt.left = send.attempt.budget.saturating_sub(now.since(send.attempt.begin));
+        if send.attempt.left.is_zero() {
+            return Some(AttemptOutcome::Unanswered(Fault::TimedOut));
+        }
+        send.attempt.opaque = opaque;
+        send.state = SendState::Queued(connection);
+        let deadline = send.attempt.deadline();
+        self.arm(deadline);
+        self.links.push(connection, id, &mut self.sends);
+        None
+    }
+
+    /// Ends an attempt. Returns whether the next one is to be made.
+    pub(super) fn conclude(&mut self, now: Instant, id: SlotId, outcome: AttemptOutcome) -> bool {
+        self.detach(id);
+        let Some(send) = self.sends.get_mut(id) else { return false };
+        send.last_outcome = Some(outcome);
+        let (queue, latency) = (send.attempt.queue, now.since(send.attempt.begin));
+        let retries = send.is_default_path() && !send.one_way;
+        self.events.push(Event::Attempted {
+            id: crate::send::SendId(id),
+            broker: queue.broker,
+            queue_id: queue.queue_id,
+            latency,
+            outcome,
+        });
+        match outcome.verdict(RETRY_RESPONSE_CODES) {
+            Verdict::Return => {
+                self.finish(now, id);
+                false
+            }
+            Verdict::Retry if retries => true,
+            Verdict::Retry | Verdict::Fail => {
+                self.fail(now, id, SendErrorKind::Attempt(outcome));
+                false
+            }
+        }
+    }
+
+    /// Ends an attempt and, if it is to be, begins the next.
+    pub(super) fn conclude_and_go_on(&mut self, now: Instant, id: SlotId, outcome: AttemptOutcome) {
+        if self.conclude(now, id, outcome) {
+            self.next_attempt(now, id);
+        }
+    }
+
+    /// A broker stored the message.
+    pub(super) fn stored(&mut self, now: Instant, id: SlotId, result: SendResult) {
+        let outcome = AttemptOutcome::Stored(result.status);
+        if let Some(send) = self.sends.get_mut(id) {
+            send.outcome = Some(Ok(result));
+        }
+        self.conclude(now, id, outcome);
+    }
+
+    /// The last byte of a one-way send is gone.
+    pub(super) fn written_one_way(&mut self, id: SlotId) {
+        let Some(send) = self.sends.get(id) else { return };
+        let name = self.routes.broker_name(send.attempt.queue.broker);
+        let (now, result) = (send.attempt.begin, attempt::written(send, &name));
+        self.stored(now, id, result);
+    }
+
+    /// Takes a send off its connection.
+    fn detach(&mut self, id: SlotId) {
+        let Some(send) = self.sends.get(id) else { return };
+        let Some(connection) = send.connection() else { return };
+        if matches!(send.state, SendState::Queued(_)) {
+            self.links.unlink(connection, id, &mut self.sends);
+        }
+        if let Some(send) = self.sends.get_mut(id) {
+            send.state = SendState::Deciding;
+        }
+        if let Some(link) = self.links.get_mut(connection) {
+            link.users = link.users.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn fail(&mut self, now: Instant, id: SlotId, kind: SendErrorKind) {
+        let Some(send) = self.sends.get_mut(id) else { return };
+        let error = SendError {
+            kind,
+            attempts: send.attempts,
+            elapsed: now.since(send.first),
+            coded: send.is_default_path(),
+            remark: core::mem::take(&mut send.remark),
+        };
+        send.outcome = Some(Err(error));
+        self.finish(now, id);
+    }
+
+    fn finish(&mut self, now: Instant, id: SlotId) {
+        let Some(send) = self.sends.get_mut(id) else { return };
+        send.state = SendState::Done;
+        send.next = None;
+        let (bytes, topic) = (core::mem::replace(&mut send.bytes, Extent::EMPTY), send.topic);
+        self.bodies.free(bytes);
+        if let Some(topic) = self.routes.topics.get_mut(topic) {
+            topic.sends = topic.sends.saturating_sub(1);
+        }
+        self.done.push(id, &mut self.sends);
+        if self.phase == Phase::Draining {
+            self.proceed_with_shutdown(now);
+        }
+    }
+
+    /// The broker's name of an explicit queue.
+    fn named_broker(&self, id: SlotId) -> BrokerName {
+        let Some(send) = self.sends.get(id) else { return BrokerName::new() };
+        let start = send.parts.properties.saturating_add(send.parts.body);
+        let bytes = self.bodies.get(send.bytes).get(start..).unwrap_or_default();
+        core::str::from_utf8(bytes).ok().and_then(|name| BrokerName::try_from(name).ok()).unwrap_or_default()
+    }
+
+    /// Keeps what a broker said about a send.
+    pub(super) fn remember(&mut self, id: SlotId, remark: Remark) {
+        if let Some(send) = self.sends.get_mut(id) {
+            send.remark = remark;
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What is written: the frames of a connection in order, each encoded straight into the driver's buffer.
+
+use super::State;
+use super::connections::{Control, Outgoing, Reply};
+use super::lookups::DEFAULT_TOPIC;
+use crate::SlotId;
+use crate::engine::ConnectionId;
+use crate::route::{Lookup, Question};
+use crate::send::{SendState, attempt};
+use crate::wire::Text;
+use crate::wire::code::{RequestCode, ResponseCode};
+use crate::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder};
+use crate::wire::cursor::Writer;
+use crate::wire::header::{GetRouteInfoRequestHeader, UnregisterClientRequestHeader};
+use crate::wire::heartbeat::put_producer_heartbeat;
+
+impl State<'_> {
+    /// Fills `buffer` with as many frames as fit, the last one maybe in part.
+    pub(super) fn transmit(&mut self, connection: ConnectionId, buffer: &mut [u8]) -> usize {
+        let mut filled = 0usize;
+        while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+            let Some(outgoing) = self.current(connection) else { break };
+            let skip = self.links.get(connection).map_or(0, |link| link.written);
+            let mut writer = Writer::window(room, skip);
+            self.encode(connection, outgoing, &mut writer);
+            let (more, complete) = (writer.filled(), writer.is_complete());
+            filled = filled.saturating_add(more);
+            let Some(link) = self.links.get_mut(connection) else { break };
+            link.written = link.written.saturating_add(more);
+            if complete {
+                link.writing = None;
+                link.written = 0;
+                self.written(connection, outgoing);
+            }
+        }
+        filled
+    }
+
+    /// The frame that is being written, or the next one.
+    fn current(&mut self, connection: ConnectionId) -> Option<Outgoing> {
+        if !self.links.is_open(connection) {
+            return None;
+        }
+        if let Some(outgoing) = self.links.get(connection)?.writing {
+            return Some(outgoing);
+        }
+        let topic = self.next_lookup(connection);
+        let link = self.links.get_mut(connection)?;
+        let next = match (&mut link.control, topic) {
+            (_, Some(topic)) => Outgoing::Lookup(topic),
+            (Control::Asked { written, unregister, .. }, None) if !*written => {
+                *written = true;
+                if *unregister { Outgoing::Unregister } else { Outgoing::Heartbeat }
+            }
+            _ => match link.reply {
+                Some(reply) => Outgoing::Reply(reply),
+                None => Outgoing::Send(link.queue.first()?),
+            },
+        };
+        self.links.get_mut(connection)?.writing = Some(next);
+        Some(next)
+    }
+
+    fn written(&mut self, connection: ConnectionId, outgoing: Outgoing) {
+        if let (Outgoing::Reply(_), Some(link)) = (outgoing, self.links.get_mut(connection)) {
+            link.reply = None;
+        }
+        let Outgoing::Send(id) = outgoing else { return };
+        self.links.pop(connection, &mut self.sends);
+        let Some(send) = self.sends.get_mut(id) else { return };
+        send.state = SendState::Waiting(connection);
+        if send.one_way {
+            self.written_one_way(id);
+        }
+    }
+
+    /// Whether the first bytes of a send's frame are gone and not its last.
+    pub(super) fn is_half_written(&self, connection: ConnectionId, send: SlotId) -> bool {
+        let half = |link: &super::Link| link.written > 0 && link.writing == Some(Outgoing::Send(send));
+        self.links.get(connection).is_some_and(half)
+    }
+
+    fn encode(&self, connection: ConnectionId, outgoing: Outgoing, writer: &mut Writer<'_>) {
+        match outgoing {
+            Outgoing::Reply(reply) => self.encode_reply(reply, writer),
+            Outgoing::Lookup(topic) => self.encode_lookup(topic, writer),
+            Outgoing::Heartbeat => {
+                let mut frame =
+                    FrameEncoder::begin(writer, self.control_head(connection, RequestCode::HEART_BEAT))
+                        .body();
+                let (client, group) = (self.config.client_id.into(), self.config.producer_group.into());
+                put_producer_heartbeat(frame.writer(), client, &[group]);
+                frame.finish();
+            }
+            Outgoing::Unregister => {
+                let head = self.control_head(connection, RequestCode::UNREGISTER_CLIENT);
+                let mut frame = FrameEncoder::begin(writer, head);
+                let header = UnregisterClientRequestHeader {
+                    client_id: self.config.client_id.into(),
+                    producer_group: Some(self.config.producer_group.into()),
+                    consumer_group: None,
+                };
+                header.encode(&mut frame.fields());
+                frame.finish();
+            }
+            Outgoing::Send(id) => {
+                let Some(send) = self.sends.get(id) else { return };
+                let broker = self.routes.broker_name(send.attempt.queue.broker);
+                let topic = self.routes.topics.get(send.topic).map_or("", |topic| topic.name());
+                attempt::encode(writer, &self.config, send, self.bodies.get(send.bytes), topic, &broker);
+            }
+        }
+    }
+
+    fn encode_lookup(&self, topic: SlotId, writer: &mut Writer<'_>) {
+        let Some(entry) = self.routes.topics.get(topic) else { return };
+        let Lookup::Asked { question, opaque, .. } = entry.lookup else { return };
+        let name = match question {
+            Question::Topic => entry.name(),
+            Question::DefaultTopic => DEFAULT_TOPIC,
+        };
+        let mut frame = FrameEncoder::begin(writer, self.head(RequestCode::GET_ROUTEINFO_BY_TOPIC, opaque));
+        let header = GetRouteInfoRequestHeader { topic: name.into(), accept_standard_json_only: None };
+        header.encode(&mut frame.fields());
+        frame.finish();
+    }
+
+    fn encode_reply(&self, reply: Reply, writer: &mut Writer<'_>) {
+        let mut text = [0u8; 48];
+        let mut remark = Writer::new(&mut text);
+        remark.put(b" request type ");
+        remark.put_decimal(reply.code.into());
+        remark.put(b" not supported");
+        let len = remark.filled();
+        let head = CommandHead {
+            serialize_type: reply.serialize_type,
+            code: ResponseCode::REQUEST_CODE_NOT_SUPPORTED.0,
+            flag: FLAG_RESPONSE,
+            remark: Some(Text::from_bytes(text.get(..len).unwrap_or_default())),
+            ..self.head(RequestCode::HEART_BEAT, reply.opaque)
+        };
+        FrameEncoder::begin(writer, head).finish();
+    }
+
+    fn control_head(&self, connection: ConnectionId, code: RequestCode) -> CommandHead<'static> {
+        let opaque = match self.links.get(connection).map(|link| link.control) {
+            Some(Control::Asked { opaque, .. }) => opaque,
+            _ => 0,
+        };
+        self.head(code, opaque)
+    }
+
+    fn head(&self, code: RequestCode, opaque: i32) -> CommandHead<'static> {
+        CommandHead {
+            serialize_type: self.config.serialize_type,
+            code: code.0,
+            language: self.config.language,
+            version: self.config.version,
+            opaque,
+            flag: 0,
+            remark: None,
+        }
+    }
+}

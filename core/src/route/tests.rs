@@ -1,0 +1,112 @@
+use super::*;
+use std::format;
+use std::string::{String as StdString, ToString};
+use std::vec::Vec;
+
+struct Memory {
+    topics: [Slot<TopicRoute>; 2],
+    brokers: [Slot<BrokerRoute>; 3],
+    queues: [QueueRef; 8],
+}
+
+impl Memory {
+    fn new() -> Self {
+        Self {
+            topics: [const { Slot::EMPTY }; 2],
+            brokers: [const { Slot::EMPTY }; 3],
+            queues: [QueueRef::EMPTY; 8],
+        }
+    }
+
+    fn routes(&mut self) -> Routes<'_> {
+        Routes::new(&mut self.topics, &mut self.brokers, &mut self.queues)
+    }
+}
+
+fn route(brokers: &[(&str, i32)]) -> StdString {
+    let datas: Vec<_> = brokers
+        .iter()
+        .map(|(b, _)| format!(r#"{{"brokerName":"{b}","brokerAddrs":{{"0":"{b}:1"}}}}"#))
+        .collect();
+    let queues: Vec<_> = brokers
+        .iter()
+        .map(|(b, n)| format!(r#"{{"brokerName":"{b}","perm":6,"readQueueNums":{n},"writeQueueNums":{n}}}"#))
+        .collect();
+    format!(r#"{{"brokerDatas":[{}],"queueDatas":[{}]}}"#, datas.join(","), queues.join(","))
+}
+
+fn install(routes: &mut Routes<'_>, topic: SlotId, json: &str) -> Result<bool, DecodeError> {
+    routes.install(topic, &TopicRouteData::parse(json.as_bytes()).unwrap(), None, &mut Rng::new(1))
+}
+
+fn list(routes: &Routes<'_>, topic: SlotId) -> Vec<StdString> {
+    routes.queues(topic).iter().map(|q| format!("{}/{}", routes.broker_name(q.broker), q.queue_id)).collect()
+}
+
+#[test]
+fn a_route_becomes_a_publish_list() {
+    let mut memory = Memory::new();
+    let mut routes = memory.routes();
+    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1)).unwrap();
+    assert_eq!(install(&mut routes, topic, &route(&[("b", 2), ("a", 1)])), Ok(true));
+    assert_eq!(list(&routes, topic), ["a/0", "b/0", "b/1"]);
+    assert_eq!(install(&mut routes, topic, &route(&[("b", 2), ("a", 1)])), Ok(false));
+    let a = routes.broker("a").unwrap();
+    assert_eq!(routes.master(a).unwrap().to_string(), "a:1");
+}
+
+#[test]
+fn limits_are_named_and_leave_the_old_route() {
+    let mut memory = Memory::new();
+    let mut routes = memory.routes();
+    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1)).unwrap();
+    install(&mut routes, topic, &route(&[("a", 4)])).unwrap();
+    assert_eq!(install(&mut routes, topic, &route(&[("a", 5)])).unwrap_err().field, "queues");
+    assert_eq!(
+        install(&mut routes, topic, &route(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)])).unwrap_err().field,
+        "brokers"
+    );
+    assert_eq!(list(&routes, topic).len(), 4);
+    let long = "x".repeat(MAX_BROKER_NAME + 1);
+    assert_eq!(install(&mut routes, topic, &route(&[(&long, 1)])).unwrap_err().field, "brokerName");
+}
+
+#[test]
+fn a_huge_number_of_queues_is_only_a_number() {
+    let mut memory = Memory::new();
+    let mut routes = memory.routes();
+    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1)).unwrap();
+    assert_eq!(install(&mut routes, topic, &route(&[("a", i32::MAX)])).unwrap_err().field, "queues");
+}
+
+#[test]
+fn the_topic_used_longest_ago_makes_room_unless_it_is_in_use() {
+    let mut memory = Memory::new();
+    let mut routes = memory.routes();
+    let mut rng = Rng::new(1);
+    let mut topic =
+        |routes: &mut Routes<'_>, at, name| routes.topic(Instant::from_millis(at), name, &mut rng);
+    let first = topic(&mut routes, 1, "first").unwrap();
+    let second = topic(&mut routes, 2, "second").unwrap();
+    assert_eq!(topic(&mut routes, 3, "first"), Some(first));
+    let third = topic(&mut routes, 4, "third").unwrap();
+    assert!(routes.topics.get(second).is_none());
+    for id in [first, third] {
+        routes.topics.get_mut(id).unwrap().sends = 1;
+    }
+    assert_eq!(topic(&mut routes, 5, "fourth"), None);
+}
+
+#[test]
+fn brokers_without_a_route_are_forgotten() {
+    let mut memory = Memory::new();
+    let mut routes = memory.routes();
+    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1)).unwrap();
+    install(&mut routes, topic, &route(&[("a", 1), ("b", 1)])).unwrap();
+    install(&mut routes, topic, &route(&[("b", 1)])).unwrap();
+    let a = routes.broker("a").unwrap();
+    routes.forget_brokers(|id| id == a);
+    assert!(routes.broker("a").is_some());
+    routes.forget_brokers(|_| false);
+    assert!(routes.broker("a").is_none() && routes.broker("b").is_some());
+}

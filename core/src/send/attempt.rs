@@ -1,0 +1,130 @@
+//! One attempt: `DefaultMQProducerImpl#sendKernelImpl` and `MQClientAPIImpl#sendMessage`.
+
+use core::time::Duration;
+
+use super::InFlight;
+use super::outcome::{SendResult, SendStatus};
+use crate::Instant;
+use crate::message::id::OffsetMessageId;
+use crate::producer::ProducerConfig;
+use crate::route::{BrokerName, QueueRef};
+use crate::wire::code::RequestCode;
+use crate::wire::command::{CommandHead, FLAG_ONE_WAY, FrameEncoder, RemotingCommand};
+use crate::wire::cursor::Writer;
+use crate::wire::header::{SendMessageRequestHeader, SendMessageResponseHeader};
+use crate::wire::{DecodeError, Text};
+
+/// What belongs to one attempt of a send.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    pub(crate) queue: QueueRef,
+    pub(crate) begin: Instant,
+    /// What was left of the send's timeout when the attempt began.
+    pub(crate) budget: Duration,
+    /// What was left of the budget when the connection stood.
+    pub(crate) left: Duration,
+    pub(crate) born_timestamp: i64,
+    pub(crate) opaque: i32,
+}
+
+impl Attempt {
+    /// Before the first attempt.
+    pub(crate) const fn none(now: Instant, queue: QueueRef) -> Self {
+        Self { queue, begin: now, budget: Duration::ZERO, left: Duration::ZERO, born_timestamp: 0, opaque: 0 }
+    }
+
+    /// The first instant at which the whole budget has surely passed: instants are cut to milliseconds, so the
+    /// one after the last. Java's waits end later than asked for too, never in the same millisecond.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.begin.after(self.budget).after(Duration::from_millis(1))
+    }
+
+    /// Whether the connection is closed when this attempt times out (`NettyRemotingClient#invokeSync`, 5.x):
+    /// yes unless so little time was left that the peer cannot be blamed.
+    pub(crate) fn closes_connection(&self) -> bool {
+        let quarter = self.budget.checked_div(4).unwrap_or_default();
+        self.left > Duration::from_millis(100) || self.left > quarter
+    }
+}
+
+/// Writes the request of the current attempt.
+pub(crate) fn encode(
+    writer: &mut Writer<'_>,
+    config: &ProducerConfig<'_>,
+    send: &InFlight,
+    bytes: &[u8],
+    topic: &str,
+    broker_name: &BrokerName,
+) {
+    let (properties, body) = bytes.split_at_checked(send.parts.properties).unwrap_or_default();
+    let body = body.get(..send.parts.body).unwrap_or_default();
+    let code = RequestCode::SEND_MESSAGE_V2;
+    let head = CommandHead {
+        serialize_type: config.serialize_type,
+        code: code.0,
+        language: config.language,
+        version: config.version,
+        opaque: send.attempt.opaque,
+        flag: if send.one_way { FLAG_ONE_WAY } else { 0 },
+        remark: None,
+    };
+    let mut frame = FrameEncoder::begin(writer, head);
+    let header = SendMessageRequestHeader {
+        producer_group: config.producer_group.into(),
+        topic: topic.into(),
+        default_topic: config.create_topic_key.into(),
+        default_topic_queue_nums: config.default_topic_queue_nums,
+        queue_id: send.attempt.queue.queue_id.into(),
+        sys_flag: 0,
+        born_timestamp: send.attempt.born_timestamp,
+        flag: send.flag,
+        properties: Some(Text::from_bytes(properties)),
+        reconsume_times: Some(0),
+        unit_mode: Some(false),
+        max_reconsume_times: None,
+        batch: Some(false),
+        broker_name: Some(broker_name.as_str().into()),
+    };
+    header.encode(code, &mut frame.fields());
+    let mut frame = frame.body();
+    frame.writer().put(body);
+    frame.finish();
+}
+
+/// Reads the answer of a broker that stored the message (`MQClientAPIImpl#processSendResponse`).
+pub(crate) fn read_stored(
+    send: &InFlight,
+    broker_name: &BrokerName,
+    status: SendStatus,
+    response: &RemotingCommand<'_>,
+) -> Result<SendResult, DecodeError> {
+    let header = SendMessageResponseHeader::decode(response.ext_fields)?;
+    Ok(SendResult {
+        status,
+        message_id: send.message_id,
+        offset_message_id: header.msg_id.and_then(first_offset_message_id),
+        broker_name: broker_name.clone(),
+        queue_id: header.queue_id,
+        queue_offset: Some(header.queue_offset),
+        attempts: send.attempts,
+    })
+}
+
+/// The result of a one-way send that was written.
+pub(crate) fn written(send: &InFlight, broker_name: &BrokerName) -> SendResult {
+    SendResult {
+        status: SendStatus::SendOk,
+        message_id: send.message_id,
+        offset_message_id: None,
+        broker_name: broker_name.clone(),
+        queue_id: send.attempt.queue.queue_id.into(),
+        queue_offset: None,
+        attempts: send.attempts,
+    }
+}
+
+/// Brokers join the ids of a batch with commas.
+fn first_offset_message_id(ids: Text<'_>) -> Option<OffsetMessageId> {
+    let mut buffer = [0u8; OffsetMessageId::MAX_DIGITS];
+    OffsetMessageId::parse(ids.split(',').0.decode_into(&mut buffer)?).ok()
+}

@@ -1,0 +1,226 @@
+//! The settings of a broker, with the reference's names and defaults where it has them.
+
+use core::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use rocketlite_broker::{BrokerConfig, WhenFull};
+use tokio::net::{TcpListener, TcpSocket};
+
+use super::Broker;
+use super::host::{BrokerHost, Limits, Names};
+use crate::clock::{Clock, seed};
+use crate::drive::Driver;
+use crate::name_servers::{self, NameServerError};
+
+/// Describes a [`Broker`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct BrokerBuilder {
+    listen: SocketAddr,
+    advertise: Option<SocketAddr>,
+    names: Names,
+    namesrv_addr: String,
+    when_full: WhenFull,
+    auto_create_topic_enable: bool,
+    default_topic_queue_nums: i32,
+    max_message_size: usize,
+    limits: Limits,
+}
+
+/// Room for a frame's header beside the largest body.
+const HEADER_ROOM: usize = 128 * 1024;
+
+impl BrokerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            advertise: None,
+            names: Names {
+                broker_name: "broker-a".into(),
+                cluster_name: "DefaultCluster".into(),
+                name_servers: Vec::new(),
+            },
+            namesrv_addr: String::new(),
+            when_full: WhenFull::Evict,
+            auto_create_topic_enable: true,
+            default_topic_queue_nums: 8,
+            max_message_size: 4 << 20,
+            limits: Limits {
+                log_bytes: 64 << 20,
+                frame_bytes: 16 << 20,
+                connections: 1_024,
+                pending_responses: 8_192,
+                topics: 1_024,
+                queues: 8_192,
+                clients: 2_048,
+                registered_brokers: 16,
+            },
+        }
+    }
+
+    /// Where to listen: by default a free port of the loopback interface.
+    pub const fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Where clients reach the broker, if that is not where it listens. It stands in routes and message ids.
+    pub const fn advertise(mut self, address: SocketAddr) -> Self {
+        self.advertise = Some(address);
+        self
+    }
+
+    /// The broker's name: `broker-a`.
+    pub fn broker_name(mut self, name: impl Into<String>) -> Self {
+        self.names.broker_name = name.into();
+        self
+    }
+
+    /// The cluster's name: `DefaultCluster`.
+    pub fn broker_cluster_name(mut self, name: impl Into<String>) -> Self {
+        self.names.cluster_name = name.into();
+        self
+    }
+
+    /// Name servers to register with, `host:port`, separated by `;`. By default the broker is its own.
+    pub fn namesrv_addr(mut self, addresses: impl Into<String>) -> Self {
+        self.namesrv_addr = addresses.into();
+        self
+    }
+
+    /// Bytes of the commit log: 64 MiB.
+    pub const fn capacity(mut self, bytes: usize) -> Self {
+        self.limits.log_bytes = bytes;
+        self
+    }
+
+    /// What becomes of the oldest messages when the log is full: they are evicted.
+    pub const fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
+
+    /// Whether a send makes a topic that is not there: yes.
+    pub const fn auto_create_topic_enable(mut self, enable: bool) -> Self {
+        self.auto_create_topic_enable = enable;
+        self
+    }
+
+    /// How many queues a topic gets that a send makes, if the sender does not want fewer: 8.
+    pub const fn default_topic_queue_nums(mut self, queues: i32) -> Self {
+        self.default_topic_queue_nums = queues;
+        self
+    }
+
+    /// Largest body in bytes: 4 MiB.
+    pub const fn max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// Connections at a time, at most 65535: 1024. Further ones are closed at once.
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.limits.connections = connections;
+        self
+    }
+
+    /// Topics, at least 3 and at most 65535: 1024.
+    pub const fn max_topics(mut self, topics: usize) -> Self {
+        self.limits.topics = topics;
+        self
+    }
+
+    /// Queues of all topics together: 8192.
+    pub const fn max_queues(mut self, queues: usize) -> Self {
+        self.limits.queues = queues;
+        self
+    }
+
+    /// Starts the broker on the present tokio runtime; it serves when this returns.
+    ///
+    /// # Errors
+    /// Which setting cannot be used, or why the address cannot be listened on.
+    pub async fn start(mut self) -> Result<Broker, StartError> {
+        self.names.name_servers = name_servers::parse(&self.namesrv_addr).map_err(StartError::NameServer)?;
+        let least = self.max_message_size.saturating_add(HEADER_ROOM);
+        self.limits.frame_bytes = self.limits.frame_bytes.max(least);
+        if Vec::<u8>::new().try_reserve_exact(self.limits.log_bytes).is_err() {
+            let bytes = self.limits.log_bytes;
+            return Err(StartError::Setting(format!("capacity: there is no memory for {bytes} bytes")));
+        }
+        let listener =
+            listen(self.listen).map_err(|error| StartError::Listen { address: self.listen, error })?;
+        let local_addr =
+            listener.local_addr().map_err(|error| StartError::Listen { address: self.listen, error })?;
+        let address = self.advertise.unwrap_or(local_addr);
+        if address.ip().is_unspecified() {
+            return Err(StartError::NoAdvertise(address));
+        }
+        let clock = Clock::start();
+        let settings = |config: &mut BrokerConfig<'_>| {
+            config.when_full = self.when_full;
+            config.auto_create_topics = self.auto_create_topic_enable;
+            config.default_topic_queue_nums = self.default_topic_queue_nums;
+            config.max_message_size = self.max_message_size;
+        };
+        let host = BrokerHost::new(self.names.clone(), &self.limits, address, settings, clock.wall(), seed())
+            .map_err(StartError::Setting)?;
+        // The engine's first wish may be to register: the driver asks for it at once.
+        let driver = Driver::start(host, clock);
+        driver.input(|_, _| {});
+        Ok(Broker::new(driver, listener, local_addr))
+    }
+}
+
+/// Listens with the reference's backlog. A port whose last connections are still being forgotten can be taken again.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(1024)
+}
+
+/// Why a broker could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on.
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// It listens on all addresses, and none was named for clients.
+    NoAdvertise(SocketAddr),
+    /// A name server's address cannot be read.
+    NameServer(NameServerError),
+    /// A setting cannot be used.
+    Setting(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen { address, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "cannot listen on {address}: the port is in use")
+            }
+            Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::NoAdvertise(address) => {
+                write!(f, "clients cannot connect to {address}: name an address for them to advertise")
+            }
+            Self::NameServer(error) => write!(f, "{error}"),
+            Self::Setting(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl core::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Listen { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The broker engine and the memory it works in.
+
+use core::fmt;
+use std::net::SocketAddr;
+
+use rocketlite_broker::{
+    Broker as Engine, BrokerConfig, BrokerEvent, BrokerMemory, BrokerTopic, Client, Connection, Counters,
+    Outgoing, Queue, RegisteredBroker, Registration, Topic,
+};
+use rocketlite_core::message::stored::StoredMessage;
+use rocketlite_core::wire::frame::Partial;
+use rocketlite_core::{Address, ConnectionId, Extent, Instant, Slot, WallClock};
+use self_cell::{MutBorrow, self_cell};
+
+use crate::drive::Host;
+
+/// Strings that the configuration borrows, and memory.
+struct Parts {
+    names: Names,
+    memory: Memory,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) broker_name: String,
+    pub(super) cluster_name: String,
+    pub(super) name_servers: Vec<Address>,
+}
+
+/// How much a broker can hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) log_bytes: usize,
+    pub(super) frame_bytes: usize,
+    pub(super) connections: usize,
+    pub(super) pending_responses: usize,
+    pub(super) topics: usize,
+    pub(super) queues: usize,
+    pub(super) clients: usize,
+    pub(super) registered_brokers: usize,
+}
+
+/// Properties of a message while it is stored: as they came and as they are stored, 32,767 bytes each.
+const SCRATCH_BYTES: usize = 65_534;
+
+/// Events between two inputs; the host fetches them after each.
+const EVENTS: usize = 256;
+
+struct Memory {
+    log: Vec<u8>,
+    connections: Vec<Slot<Connection>>,
+    partial: Vec<Partial>,
+    frames: Vec<u8>,
+    frame_extents: Vec<Extent>,
+    outgoing: Vec<Slot<Outgoing>>,
+    topics: Vec<Slot<Topic>>,
+    topic_index: Vec<u16>,
+    queues: Vec<Queue>,
+    clients: Vec<Slot<Client>>,
+    client_index: Vec<u16>,
+    brokers: Vec<Slot<RegisteredBroker>>,
+    broker_topics: Vec<Slot<BrokerTopic>>,
+    broker_topic_index: Vec<u16>,
+    name_servers: Vec<Registration>,
+    scratch: Vec<u8>,
+    events: Vec<Option<BrokerEvent>>,
+}
+
+impl Memory {
+    fn new(limits: &Limits, name_servers: usize) -> Self {
+        // A broker that nobody registers with needs no places for their topics.
+        let broker_topics = if limits.registered_brokers == 0 { 0 } else { limits.topics };
+        Self {
+            log: vec![0; limits.log_bytes],
+            connections: filled(limits.connections),
+            partial: filled(limits.connections),
+            frames: vec![0; limits.frame_bytes],
+            frame_extents: filled(limits.connections),
+            outgoing: filled(limits.pending_responses),
+            topics: filled(limits.topics),
+            topic_index: vec![0; limits.topics * 2],
+            queues: filled(limits.queues),
+            clients: filled(limits.clients),
+            client_index: vec![0; limits.clients * 4],
+            brokers: filled(limits.registered_brokers),
+            broker_topics: filled(broker_topics),
+            broker_topic_index: vec![0; broker_topics * 2],
+            name_servers: filled(name_servers),
+            scratch: vec![0; SCRATCH_BYTES],
+            events: filled(EVENTS),
+        }
+    }
+
+    fn named(&mut self) -> BrokerMemory<'_> {
+        BrokerMemory {
+            log: &mut self.log,
+            connections: &mut self.connections,
+            partial: &mut self.partial,
+            frames: &mut self.frames,
+            frame_extents: &mut self.frame_extents,
+            outgoing: &mut self.outgoing,
+            topics: &mut self.topics,
+            topic_index: &mut self.topic_index,
+            queues: &mut self.queues,
+            clients: &mut self.clients,
+            client_index: &mut self.client_index,
+            brokers: &mut self.brokers,
+            broker_topics: &mut self.broker_topics,
+            broker_topic_index: &mut self.broker_topic_index,
+            name_servers: &mut self.name_servers,
+            scratch: &mut self.scratch,
+            events: &mut self.events,
+        }
+    }
+}
+
+fn filled<T: Default>(count: usize) -> Vec<T> {
+    let mut places = Vec::new();
+    places.resize_with(count, T::default);
+    places
+}
+
+self_cell!(
+    /// The engine beside the memory it borrows.
+    struct Owned {
+        owner: MutBorrow<Parts>,
+        #[not_covariant]
+        dependent: Engine,
+    }
+);
+
+/// The engine, and whether it goes on.
+pub(super) struct BrokerHost {
+    engine: Owned,
+    over: bool,
+}
+
+impl BrokerHost {
+    pub(super) fn new(
+        names: Names,
+        limits: &Limits,
+        address: SocketAddr,
+        settings: impl FnOnce(&mut BrokerConfig<'_>),
+        clock: WallClock,
+        seed: u64,
+    ) -> Result<Self, String> {
+        let memory = Memory::new(limits, names.name_servers.len());
+        let engine = Owned::try_new(MutBorrow::new(Parts { names, memory }), |parts| {
+            let parts = parts.borrow_mut();
+            let mut config = BrokerConfig::new(&parts.names.broker_name, address);
+            config.cluster_name = &parts.names.cluster_name;
+            config.name_servers = &parts.names.name_servers;
+            // The machine's own instructions; the engine's table is made for devices.
+            config.crc32 = |bytes| crc32fast::hash(bytes) & 0x7fff_ffff;
+            settings(&mut config);
+            Engine::new(config, parts.memory.named(), clock, seed).map_err(|error| error.to_string())
+        })?;
+        Ok(Self { engine, over: false })
+    }
+
+    pub(super) fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
+        self.engine.with_dependent_mut(|_, engine| engine.accept(now, peer)).ok()
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.engine.with_dependent(|_, engine| engine.counters())
+    }
+
+    pub(super) fn registered_brokers(&self) -> Vec<String> {
+        self.engine
+            .with_dependent(|_, engine| engine.registered_brokers().map(|b| b.name().to_owned()).collect())
+    }
+
+    pub(super) fn for_each_message(&self, mut visit: impl FnMut(&StoredMessage<'_>)) {
+        self.engine.with_dependent(|_, engine| engine.log().records().for_each(|message| visit(&message)));
+    }
+
+    pub(super) fn shutdown(&mut self, now: Instant) {
+        self.engine.with_dependent_mut(|_, engine| engine.shutdown(now));
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.engine.with_dependent(|_, engine| engine.is_quiet())
+    }
+
+    /// Has the driver stop.
+    pub(super) const fn end(&mut self) {
+        self.over = true;
+    }
+}
+
+impl Host for BrokerHost {
+    fn with<R>(&mut self, act: impl FnOnce(&mut dyn rocketlite_core::Engine) -> R) -> R {
+        self.engine.with_dependent_mut(|_, engine| act(engine))
+    }
+
+    fn settle(&mut self) {
+        while self.engine.with_dependent_mut(|_, engine| engine.poll_event()).is_some() {}
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.over
+    }
+}
+
+impl fmt::Debug for BrokerHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokerHost").finish_non_exhaustive()
+    }
+}

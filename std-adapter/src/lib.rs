@@ -1,0 +1,15 @@
+//! RocketMQ for desktops and edge machines: an async [`Producer`] and a [`Broker`], both the engines of
+//! `rocketlite-core` and `rocketlite-broker` over tokio sockets.
+//!
+//! Nothing is decided here: this crate moves bytes, time and memory, the engines do the rest.
+
+pub mod broker;
+mod clock;
+mod drive;
+mod name_servers;
+pub mod producer;
+
+pub use broker::{Broker, BrokerBuilder};
+pub use name_servers::NameServerError;
+pub use producer::{Producer, ProducerBuilder};
+pub use rocketlite_core::message::Message;

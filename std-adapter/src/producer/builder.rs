@@ -1,0 +1,255 @@
+//! The settings of an async producer, with the reference's names and defaults.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+use std::net::{ToSocketAddrs as _, UdpSocket};
+
+use rocketlite_core::Address;
+use rocketlite_core::producer::ProducerConfig;
+use rocketlite_core::wire::fields::SerializeType;
+
+use super::Producer;
+use super::host::{Limits, Names, ProducerHost};
+use crate::clock::{Clock, seed};
+use crate::drive::Driver;
+use crate::name_servers::{self, NameServerError};
+
+/// Describes a [`Producer`]; every setting has the default of `DefaultMQProducer`.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ProducerBuilder {
+    producer_group: String,
+    namesrv_addr: String,
+    instance_name: Option<String>,
+    send_msg_timeout: Option<Duration>,
+    retry_times_when_send_failed: Option<u8>,
+    max_message_size: Option<usize>,
+    default_topic_queue_nums: Option<i32>,
+    poll_name_server_interval: Option<Duration>,
+    heartbeat_broker_interval: Option<Duration>,
+    mq_client_api_timeout: Option<Duration>,
+    connect_timeout: Option<Duration>,
+    serialize_type: Option<SerializeType>,
+    limits: Limits,
+}
+
+impl ProducerBuilder {
+    pub(super) fn new(producer_group: String) -> Self {
+        Self {
+            producer_group,
+            namesrv_addr: String::new(),
+            instance_name: None,
+            send_msg_timeout: None,
+            retry_times_when_send_failed: None,
+            max_message_size: None,
+            default_topic_queue_nums: None,
+            poll_name_server_interval: None,
+            heartbeat_broker_interval: None,
+            mq_client_api_timeout: None,
+            connect_timeout: None,
+            serialize_type: None,
+            limits: Limits {
+                connections: 64,
+                topics: 256,
+                queues_per_topic: 512,
+                brokers: 128,
+                in_flight: 256,
+                body_bytes: 16 << 20,
+                frame_bytes: 4 << 20,
+            },
+        }
+    }
+
+    /// The name servers, `host:port`, separated by `;`. Required.
+    pub fn namesrv_addr(mut self, addresses: impl Into<String>) -> Self {
+        self.namesrv_addr = addresses.into();
+        self
+    }
+
+    /// The part of the client id after the `@`; by default it is unique.
+    pub fn instance_name(mut self, name: impl Into<String>) -> Self {
+        self.instance_name = Some(name.into());
+        self
+    }
+
+    /// Time for a send with all its attempts: 3 s.
+    pub const fn send_msg_timeout(mut self, timeout: Duration) -> Self {
+        self.send_msg_timeout = Some(timeout);
+        self
+    }
+
+    /// Attempts after the first: 2.
+    pub const fn retry_times_when_send_failed(mut self, times: u8) -> Self {
+        self.retry_times_when_send_failed = Some(times);
+        self
+    }
+
+    /// Largest body in bytes: 4 MiB.
+    pub const fn max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = Some(bytes);
+        self
+    }
+
+    /// How many queues a new topic gets at most: 4.
+    pub const fn default_topic_queue_nums(mut self, queues: i32) -> Self {
+        self.default_topic_queue_nums = Some(queues);
+        self
+    }
+
+    /// How often routes are asked for again: 30 s.
+    pub const fn poll_name_server_interval(mut self, interval: Duration) -> Self {
+        self.poll_name_server_interval = Some(interval);
+        self
+    }
+
+    /// How often connected brokers get a heartbeat: 30 s.
+    pub const fn heartbeat_broker_interval(mut self, interval: Duration) -> Self {
+        self.heartbeat_broker_interval = Some(interval);
+        self
+    }
+
+    /// Time for an answer to anything but a send: 3 s.
+    pub const fn mq_client_api_timeout(mut self, timeout: Duration) -> Self {
+        self.mq_client_api_timeout = Some(timeout);
+        self
+    }
+
+    /// Time for a connection to be established: 3 s.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// How headers are written: JSON.
+    pub const fn serialize_type(mut self, serialize_type: SerializeType) -> Self {
+        self.serialize_type = Some(serialize_type);
+        self
+    }
+
+    /// Sends in flight at a time, 1 to 16384: 256. Further callers wait.
+    pub const fn max_in_flight(mut self, sends: usize) -> Self {
+        self.limits.in_flight = sends;
+        self
+    }
+
+    /// Bytes for bodies and properties of the sends in flight: 16 MiB. A message must fit in.
+    pub const fn body_memory(mut self, bytes: usize) -> Self {
+        self.limits.body_bytes = bytes;
+        self
+    }
+
+    /// Connections at a time, 2 to 16384: 64. The one idle longest makes room for another.
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.limits.connections = connections;
+        self
+    }
+
+    /// Topics sent to at a time, 1 to 16384: 256. One without sends in flight makes room for another.
+    pub const fn max_topics(mut self, topics: usize) -> Self {
+        self.limits.topics = topics;
+        self
+    }
+
+    /// Queues a topic may have: 512.
+    pub const fn max_queues_per_topic(mut self, queues: usize) -> Self {
+        self.limits.queues_per_topic = queues;
+        self
+    }
+
+    /// Brokers that all routes together may name: 128.
+    pub const fn max_brokers(mut self, brokers: usize) -> Self {
+        self.limits.brokers = brokers;
+        self
+    }
+
+    /// Starts the producer on the present tokio runtime. No connection is made before the first send.
+    ///
+    /// # Errors
+    /// Which setting cannot be used.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn start(self) -> Result<Producer, StartError> {
+        let name_servers = name_servers::parse(&self.namesrv_addr).map_err(StartError::NameServer)?;
+        let clock = Clock::start();
+        let ip = local_ip(&name_servers);
+        let seed = seed();
+        let [a, b, c, d, e, f, ..] = seed.to_le_bytes();
+        let instance =
+            self.instance_name.clone().unwrap_or_else(|| format!("{}#{seed:x}", std::process::id()));
+        let names = Names {
+            producer_group: self.producer_group.clone(),
+            client_id: format!("{ip}@{instance}"),
+            name_servers,
+        };
+        let settings = |config: &mut ProducerConfig<'_>| {
+            self.apply(config);
+            config.client_ip = ip;
+            // Process ids repeat in containers; random bits do not.
+            config.process_id = u16::from_le_bytes([e, f]);
+            config.loader_hash = u32::from_le_bytes([a, b, c, d]);
+        };
+        let host = ProducerHost::new(names, self.limits, settings, clock.wall(), seed)
+            .map_err(StartError::Setting)?;
+        Ok(Producer { driver: Driver::start(host, clock) })
+    }
+
+    fn apply(&self, config: &mut ProducerConfig<'_>) {
+        fn set<T: Copy>(place: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *place = value;
+            }
+        }
+        set(&mut config.send_msg_timeout, self.send_msg_timeout);
+        set(&mut config.retry_times_when_send_failed, self.retry_times_when_send_failed);
+        set(&mut config.max_message_size, self.max_message_size);
+        set(&mut config.default_topic_queue_nums, self.default_topic_queue_nums);
+        set(&mut config.poll_name_server_interval, self.poll_name_server_interval);
+        set(&mut config.heartbeat_broker_interval, self.heartbeat_broker_interval);
+        set(&mut config.mq_client_api_timeout, self.mq_client_api_timeout);
+        set(&mut config.connect_timeout, self.connect_timeout);
+        set(&mut config.serialize_type, self.serialize_type);
+    }
+}
+
+/// The address of this machine that the name server sees; nothing is sent to find out. An address that cannot be told
+/// without asking another machine for a name is the loopback address: it only fills ids.
+fn local_ip(name_servers: &[Address]) -> IpAddr {
+    let find = || -> Option<IpAddr> {
+        let server: SocketAddr = match name_servers.first()?.socket_addr() {
+            Some(address) => address,
+            None => (name_servers.first()?.host() == "localhost")
+                .then_some("localhost:1")?
+                .to_socket_addrs()
+                .ok()?
+                .next()?,
+        };
+        let any: SocketAddr = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }.parse().ok()?;
+        let socket = UdpSocket::bind(any).ok()?;
+        socket.connect(server).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    find().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+/// Why a producer could not be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A name server's address cannot be read.
+    NameServer(NameServerError),
+    /// A setting cannot be used.
+    Setting(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameServer(error) => write!(f, "{error}"),
+            Self::Setting(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl core::error::Error for StartError {}

@@ -1,0 +1,296 @@
+//! The engine, its memory, and the callers that wait for it.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use heapless::Deque;
+use rocketlite_core::message::Message;
+use rocketlite_core::producer::{
+    ConfigError, Event, Link, MessageQueue, Producer as Engine, ProducerConfig, ProducerMemory,
+};
+use rocketlite_core::route::{BrokerRoute, QueueRef, TopicRoute};
+use rocketlite_core::send::InFlight;
+use rocketlite_core::send::decision::AttemptOutcome;
+use rocketlite_core::send::outcome::SendResult;
+use rocketlite_core::wire::frame::Partial;
+use rocketlite_core::{Address, Extent, Instant, SendId, Slot, WallClock};
+use self_cell::{MutBorrow, self_cell};
+use tokio::sync::{Notify, oneshot};
+
+use super::error::SendError;
+use crate::drive::Host;
+
+/// What a producer is made of, and the memory it works in.
+struct Parts {
+    names: Names,
+    memory: Memory,
+}
+
+/// Strings that the configuration borrows.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) producer_group: String,
+    pub(super) client_id: String,
+    pub(super) name_servers: Vec<Address>,
+}
+
+/// How much a producer can hold at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) connections: usize,
+    pub(super) topics: usize,
+    pub(super) queues_per_topic: usize,
+    pub(super) brokers: usize,
+    pub(super) in_flight: usize,
+    pub(super) body_bytes: usize,
+    pub(super) frame_bytes: usize,
+}
+
+struct Memory {
+    connections: Vec<Slot<Link>>,
+    partial_frames: Vec<Partial>,
+    frames: Vec<u8>,
+    frame_pieces: Vec<Extent>,
+    topics: Vec<Slot<TopicRoute>>,
+    queues: Vec<QueueRef>,
+    brokers: Vec<Slot<BrokerRoute>>,
+    in_flight: Vec<Slot<InFlight>>,
+    bodies: Vec<u8>,
+    body_pieces: Vec<Extent>,
+    events: Deque<Event, EVENTS>,
+}
+
+/// Events between two inputs; the host fetches them after each.
+const EVENTS: usize = 256;
+
+impl Memory {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            connections: slots(limits.connections),
+            partial_frames: vec![Partial::EMPTY; limits.connections],
+            frames: vec![0; limits.frame_bytes],
+            frame_pieces: vec![Extent::EMPTY; limits.connections],
+            topics: slots(limits.topics),
+            queues: vec![QueueRef::EMPTY; limits.topics * limits.queues_per_topic],
+            brokers: slots(limits.brokers),
+            in_flight: slots(limits.in_flight),
+            bodies: vec![0; limits.body_bytes],
+            body_pieces: vec![Extent::EMPTY; limits.in_flight],
+            events: Deque::new(),
+        }
+    }
+
+    fn named(&mut self) -> ProducerMemory<'_> {
+        ProducerMemory {
+            connections: &mut self.connections,
+            partial_frames: &mut self.partial_frames,
+            frames: &mut self.frames,
+            frame_pieces: &mut self.frame_pieces,
+            topics: &mut self.topics,
+            queues: &mut self.queues,
+            brokers: &mut self.brokers,
+            in_flight: &mut self.in_flight,
+            bodies: &mut self.bodies,
+            body_pieces: &mut self.body_pieces,
+            events: self.events.as_mut_view(),
+        }
+    }
+}
+
+fn slots<T>(count: usize) -> Vec<Slot<T>> {
+    let mut slots = Vec::new();
+    slots.resize_with(count, Slot::default);
+    slots
+}
+
+self_cell!(
+    /// The engine beside the memory it borrows.
+    struct Owned {
+        owner: MutBorrow<Parts>,
+        #[not_covariant]
+        dependent: Engine,
+    }
+);
+
+/// The engine and the callers that wait for it.
+pub(super) struct ProducerHost {
+    engine: Owned,
+    /// By place of the send.
+    waiters: Vec<Waiter>,
+    /// Callers that wait for room.
+    queue: Vec<oneshot::Sender<()>>,
+    stopped: Arc<Notify>,
+    patience: Duration,
+}
+
+/// Who waits for a send, and what is needed to describe its failure.
+#[derive(Debug, Default)]
+struct Waiter {
+    outcome: Option<oneshot::Sender<Result<SendResult, SendError>>>,
+    topic: String,
+    brokers_sent: Vec<String>,
+}
+
+/// Where a message goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target<'a> {
+    Any,
+    OneWay,
+    Queue(MessageQueue<'a>),
+    Hash(i32),
+}
+
+/// Whether the engine took a message.
+pub(super) enum Accepted {
+    Yes(oneshot::Receiver<Result<SendResult, SendError>>),
+    /// There was no room; told when there may be.
+    Later(oneshot::Receiver<()>),
+}
+
+impl ProducerHost {
+    pub(super) fn new(
+        names: Names,
+        limits: Limits,
+        settings: impl FnOnce(&mut ProducerConfig<'_>),
+        clock: WallClock,
+        seed: u64,
+    ) -> Result<Self, String> {
+        let parts = Parts { names, memory: Memory::new(&limits) };
+        let mut patience = Duration::ZERO;
+        let engine = Owned::try_new(MutBorrow::new(parts), |parts| {
+            let parts = parts.borrow_mut();
+            let names = &parts.names;
+            let mut config =
+                ProducerConfig::new(&names.producer_group, &names.client_id, &names.name_servers);
+            settings(&mut config);
+            patience = config.send_msg_timeout;
+            Engine::new(config, parts.memory.named(), clock, seed)
+                .map_err(|error: ConfigError<'_>| error.to_string())
+        })?;
+        let mut waiters = Vec::new();
+        waiters.resize_with(limits.in_flight, Waiter::default);
+        Ok(Self { engine, waiters, queue: Vec::new(), stopped: Arc::new(Notify::new()), patience })
+    }
+
+    /// How long a caller waits for room: as long as for the send itself.
+    pub(super) const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    pub(super) fn submit(
+        &mut self,
+        now: Instant,
+        message: &Message<'_>,
+        target: Target<'_>,
+    ) -> Result<Accepted, SendError> {
+        let accepted = self.engine.with_dependent_mut(|_, engine| match target {
+            Target::Any => engine.send(now, message),
+            Target::OneWay => engine.send_oneway(now, message),
+            Target::Queue(queue) => engine.send_to(now, message, &queue),
+            Target::Hash(hash) => engine.send_hashed(now, message, hash),
+        });
+        match accepted {
+            Ok(id) => {
+                let (sender, outcome) = oneshot::channel();
+                if let Some(waiter) = self.waiters.get_mut(usize::from(id.index())) {
+                    waiter.outcome = Some(sender);
+                    waiter.topic.clear();
+                    waiter.topic.push_str(message.topic());
+                    waiter.brokers_sent.clear();
+                }
+                Ok(Accepted::Yes(outcome))
+            }
+            Err(error) if error.is_temporary() => {
+                let (sender, room) = oneshot::channel();
+                self.queue.retain(|waiting| !waiting.is_closed());
+                self.queue.push(sender);
+                Ok(Accepted::Later(room))
+            }
+            Err(error) => Err(SendError::refused(&error)),
+        }
+    }
+
+    pub(super) fn shutdown(&mut self, now: Instant) {
+        self.engine.with_dependent_mut(|_, engine| engine.shutdown(now));
+        self.queue.clear();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.engine.with_dependent(|_, engine| engine.is_stopped())
+    }
+
+    pub(super) fn stopped(&self) -> Arc<Notify> {
+        Arc::clone(&self.stopped)
+    }
+
+    /// Remembers the broker of an attempt that failed.
+    fn attempted(&mut self, id: SendId, broker: String, outcome: AttemptOutcome) {
+        if let (Some(waiter), false) =
+            (self.waiters.get_mut(usize::from(id.index())), matches!(outcome, AttemptOutcome::Stored(_)))
+        {
+            waiter.brokers_sent.push(broker);
+        }
+    }
+
+    /// Hands a send's outcome to its caller, who may have gone.
+    fn sent(&mut self, id: SendId) {
+        let outcome = self.engine.with_dependent_mut(|_, engine| engine.poll_send(id));
+        let Some(waiter) = self.waiters.get_mut(usize::from(id.index())) else { return };
+        let outcome = match outcome {
+            Ok(result) => Ok(result),
+            Err(nb::Error::WouldBlock) => return,
+            Err(nb::Error::Other(error)) => Err(SendError::Failed {
+                topic: core::mem::take(&mut waiter.topic),
+                brokers_sent: core::mem::take(&mut waiter.brokers_sent),
+                error,
+            }),
+        };
+        if let Some(caller) = waiter.outcome.take() {
+            drop(caller.send(outcome));
+        }
+    }
+}
+
+impl Host for ProducerHost {
+    fn with<R>(&mut self, act: impl FnOnce(&mut dyn rocketlite_core::Engine) -> R) -> R {
+        self.engine.with_dependent_mut(|_, engine| act(engine))
+    }
+
+    fn settle(&mut self) {
+        let mut ended = false;
+        while let Some(event) = self.engine.with_dependent_mut(|_, engine| engine.poll_event()) {
+            match event {
+                Event::Sent { id } => {
+                    self.sent(id);
+                    ended = true;
+                }
+                Event::Attempted { id, broker, outcome, .. } => {
+                    let name = self.engine.with_dependent(|_, engine| engine.broker_name(broker));
+                    self.attempted(id, name.as_str().to_owned(), outcome);
+                }
+                _ => {}
+            }
+        }
+        if ended {
+            // All of them: what has ended may leave room for several, and who finds none asks again.
+            for waiting in self.queue.drain(..) {
+                // Who has gone in the meantime does not need to know.
+                let _gone = waiting.send(());
+            }
+        }
+        if self.is_stopped() {
+            self.stopped.notify_waiters();
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.is_stopped()
+    }
+}
+
+impl fmt::Debug for ProducerHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerHost").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,4 @@
+//! What the test binaries of this package share.
+
+pub mod encode;
+pub mod golden;

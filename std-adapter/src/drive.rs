@@ -65,6 +65,15 @@ struct Socket {
     changed: Arc<Notify>,
 }
 
+/// What a connection's task waits for, beside being told of a change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Ready(Interest),
+    Change,
+    /// Nothing: the connection is gone.
+    End,
+}
+
 impl<H> fmt::Debug for Driver<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver").finish_non_exhaustive()
@@ -133,7 +142,7 @@ impl<H: Host> Driver<H> {
                 match request {
                     ConnectionRequest::Open { connection, address } => self.open(inner, connection, address),
                     ConnectionRequest::Transmit { connection } => {
-                        inner.transmit(connection, self.clock.now())
+                        inner.transmit(connection, self.clock.now());
                     }
                     ConnectionRequest::Close { connection } => inner.close(connection),
                 }
@@ -203,13 +212,16 @@ impl<H: Host> Driver<H> {
     /// Waits until a connection can be read or written, and does it, until the connection is gone.
     async fn run_connection(self: Arc<Self>, id: ConnectionId, stream: Arc<TcpStream>, changed: Arc<Notify>) {
         loop {
-            let Some(interest) = self.lock().interest(id) else { return };
+            let wanted = self.lock().wanted(id);
             let ready = async {
-                match interest {
-                    Some(interest) => stream.ready(interest).await,
-                    None => core::future::pending().await,
+                match wanted {
+                    Wanted::Ready(interest) => stream.ready(interest).await,
+                    Wanted::Change | Wanted::End => core::future::pending().await,
                 }
             };
+            if wanted == Wanted::End {
+                return;
+            }
             let ready = tokio::select! {
                 () = changed.notified() => continue,
                 ready = ready => ready,
@@ -264,15 +276,15 @@ impl<H: Host> Inner<H> {
         }
     }
 
-    /// What the task of a connection has to wait for; none if the connection is gone, none inside if only for a change.
-    fn interest(&mut self, id: ConnectionId) -> Option<Option<Interest>> {
-        let socket = self.socket(id)?;
-        let read = socket.inbox.is_empty().then_some(Interest::READABLE);
-        let write = (!socket.outbox.is_empty()).then_some(Interest::WRITABLE);
-        Some(match (read, write) {
-            (Some(read), Some(write)) => Some(read | write),
-            (read, write) => read.or(write),
-        })
+    /// What the task of a connection has to wait for.
+    fn wanted(&mut self, id: ConnectionId) -> Wanted {
+        let Some(socket) = self.socket(id) else { return Wanted::End };
+        match (socket.inbox.is_empty(), socket.outbox.is_empty()) {
+            (true, true) => Wanted::Ready(Interest::READABLE),
+            (true, false) => Wanted::Ready(Interest::READABLE | Interest::WRITABLE),
+            (false, false) => Wanted::Ready(Interest::WRITABLE),
+            (false, true) => Wanted::Change,
+        }
     }
 
     /// Writes what the engine has for a connection, as far as the socket takes it.

@@ -91,7 +91,12 @@ impl Producer {
             host.stopped()
         });
         let mut notified = pin!(stopped.notified());
-        while !self.driver.input(|host, _| host.is_stopped()) {
+        loop {
+            // From here on no notice is missed, also one between the question and the wait.
+            notified.as_mut().enable();
+            if self.driver.input(|host, _| host.is_stopped()) {
+                return;
+            }
             notified.as_mut().await;
             notified.set(stopped.notified());
         }
@@ -122,6 +127,6 @@ impl Producer {
 
 impl Drop for Producer {
     fn drop(&mut self) {
-        self.driver.input(|host, now| host.shutdown(now));
+        self.driver.input(ProducerHost::shutdown);
     }
 }

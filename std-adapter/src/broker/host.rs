@@ -1,7 +1,7 @@
 //! The broker engine and the memory it works in.
 
 use core::fmt;
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use rocketlite_broker::{
     Broker as Engine, BrokerConfig, BrokerEvent, BrokerMemory, BrokerTopic, Client, Connection, Counters,

@@ -1,7 +1,8 @@
 //! `rocketlite broker`
 
+use core::net::SocketAddr;
 use std::io::Write as _;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::ToSocketAddrs as _;
 
 use clap::{Args, ValueEnum};
 use rocketlite::Broker;
@@ -70,7 +71,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
     // Before anybody is told that it is ready, so that no signal is missed.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let broker = builder.start().await?;
+    let broker = builder.start()?;
     println!("ready {}", broker.local_addr());
     std::io::stdout().flush()?;
     tokio::select! {

@@ -2,10 +2,12 @@
 
 mod report;
 
+use core::error::Error;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -88,14 +90,14 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
 }
 
 /// Three brokers on loopback; the second and third register with the first.
-async fn start_brokers(arguments: &Arguments) -> Result<Vec<Broker>, Box<dyn std::error::Error>> {
+async fn start_brokers(arguments: &Arguments) -> Result<Vec<Broker>, Box<dyn Error>> {
     // Room for every message on one broker, with its properties.
     let capacity = usize::try_from(arguments.count * (arguments.size + 512) + (16 << 20))?;
     let mut brokers: Vec<Broker> = Vec::new();
     for name in NAMES {
         let name_server = brokers.first().map(|broker| broker.local_addr().to_string()).unwrap_or_default();
         let builder = Broker::builder().broker_name(name).capacity(capacity).namesrv_addr(name_server);
-        brokers.push(builder.start().await?);
+        brokers.push(builder.start()?);
     }
     let deadline = Instant::now() + Duration::from_secs(10);
     while brokers[0].registered_brokers().len() < NAMES.len() - 1 {

@@ -1,8 +1,8 @@
 //! `rocketlite send`
 
+use core::time::Duration;
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use rocketlite::producer::{SendError, SendResult};

@@ -175,7 +175,6 @@ impl ProducerBuilder {
         let clock = Clock::start();
         let ip = local_ip(&name_servers);
         let seed = seed();
-        let [a, b, c, d, e, f, ..] = seed.to_le_bytes();
         let instance =
             self.instance_name.clone().unwrap_or_else(|| format!("{}#{seed:x}", std::process::id()));
         let names = Names {
@@ -187,8 +186,8 @@ impl ProducerBuilder {
             self.apply(config);
             config.client_ip = ip;
             // Process ids repeat in containers; random bits do not.
-            config.process_id = u16::from_le_bytes([e, f]);
-            config.loader_hash = u32::from_le_bytes([a, b, c, d]);
+            config.process_id = u16::try_from(seed & 0xffff).unwrap_or_default();
+            config.loader_hash = u32::try_from(seed >> 32).unwrap_or_default();
         };
         let host = ProducerHost::new(names, self.limits, settings, clock.wall(), seed)
             .map_err(StartError::Setting)?;

@@ -243,7 +243,7 @@ impl ProducerHost {
             Err(nb::Error::Other(error)) => Err(SendError::Failed {
                 topic: core::mem::take(&mut waiter.topic),
                 brokers_sent: core::mem::take(&mut waiter.brokers_sent),
-                error,
+                error: Box::new(error),
             }),
         };
         if let Some(caller) = waiter.outcome.take() {

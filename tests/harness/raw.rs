@@ -1,8 +1,8 @@
 //! A client that says what it is told to, frame by frame, and waits for each answer.
 
+use core::time::Duration;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::{LanguageCode, RequestCode};

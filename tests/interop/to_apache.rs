@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rocketlite::producer::{SendResult, SendStatus};
 use rocketlite::{Broker, Message, Producer};
-use rocketlite_core::wire::fields::SerializeType;
 use rocketlite_core::message::crc32;
+use rocketlite_core::wire::fields::SerializeType;
 use serde_json::json;
 
 use crate::reference::{Apache, VERSIONS, java};
@@ -18,8 +18,14 @@ fn body(index: usize) -> Vec<u8> {
     (0..size).map(|at| (at * 31 + index) as u8).collect()
 }
 
-async fn send(name_server: &str, topic: &str, count: usize, serialize_type: SerializeType) -> Vec<(usize, SendResult)> {
-    let producer = Producer::builder("interop_producers").namesrv_addr(name_server).serialize_type(serialize_type);
+async fn send(
+    name_server: &str,
+    topic: &str,
+    count: usize,
+    serialize_type: SerializeType,
+) -> Vec<(usize, SendResult)> {
+    let producer =
+        Producer::builder("interop_producers").namesrv_addr(name_server).serialize_type(serialize_type);
     let producer = Arc::new(producer.start().expect("it starts"));
     let mut results = Vec::new();
     for start in (0..count).step_by(16) {
@@ -28,7 +34,10 @@ async fn send(name_server: &str, topic: &str, count: usize, serialize_type: Seri
             tokio::spawn(async move {
                 let (body, key) = (body(index), format!("key{index}"));
                 let message = Message::new(&topic, &body).with_tags("TagA").with_keys(&key);
-                (index, producer.send(&message).await.unwrap_or_else(|error| panic!("message {index}: {error}")))
+                (
+                    index,
+                    producer.send(&message).await.unwrap_or_else(|error| panic!("message {index}: {error}")),
+                )
             })
         });
         for task in tasks.collect::<Vec<_>>() {
@@ -73,14 +82,18 @@ async fn apache_stores_a_thousand_of_our_messages_and_java_finds_each() {
     }
     for version in VERSIONS {
         let apache = Apache::start(version, "store", "");
-        for (topic, count, form) in [("FromRust", 1_000, SerializeType::Json), ("FromRustBinary", 200, SerializeType::RocketMq)] {
+        for (topic, count, form) in
+            [("FromRust", 1_000, SerializeType::Json), ("FromRustBinary", 200, SerializeType::RocketMq)]
+        {
             let results = send(&apache.name_server, topic, count, form).await;
             assert!(results.iter().all(|(_, result)| result.status == SendStatus::SendOk), "{version}");
             let arguments = ["--namesrv", &apache.name_server, "--topic", topic];
             let found = java(version, "Find", &arguments, &expected(&results));
             assert_eq!(found, [json!({"found": count, "missing": 0, "different": 0})], "{version} {form:?}");
         }
-        rocketlite_tests::say(&format!("interop to Apache {version}: 1000 JSON + 200 binary messages found by the Java client"));
+        rocketlite_tests::say(&format!(
+            "interop to Apache {version}: 1000 JSON + 200 binary messages found by the Java client"
+        ));
     }
 }
 
@@ -95,7 +108,8 @@ async fn our_broker_joins_a_real_name_server_and_java_finds_it_there() {
         let broker = Broker::builder().broker_name("broker-rust").namesrv_addr(&apache.name_server).start();
         let broker = broker.expect("it starts");
         let topic = "ThroughApache";
-        let arguments = ["--namesrv", &apache.name_server, "--topic", topic, "--count", "100", "--inflight", "4"];
+        let arguments =
+            ["--namesrv", &apache.name_server, "--topic", topic, "--count", "100", "--inflight", "4"];
         // The route arrives when the name server has taken the registration: ask until it has.
         let results = send(&apache.name_server, topic, 1, SerializeType::Json).await;
         assert_eq!(results[0].1.broker_name.as_str(), "broker-rust");
@@ -105,7 +119,10 @@ async fn our_broker_joins_a_real_name_server_and_java_finds_it_there() {
         });
         let sent = sent.await.expect("no panic");
         assert_eq!(sent.len(), 100, "{version}");
-        assert!(sent.iter().all(|line| line["status"] == "SEND_OK" && line["broker"] == "broker-rust"), "{version}");
+        assert!(
+            sent.iter().all(|line| line["status"] == "SEND_OK" && line["broker"] == "broker-rust"),
+            "{version}"
+        );
         broker.shutdown().await;
     }
 }

@@ -15,7 +15,7 @@ use crate::wanted;
 const COUNT: usize = 10_000;
 
 fn broker() -> RunningBroker {
-    RunningBroker::start(&["--listen", "127.0.0.1:0", "--memory", "--capacity", "256MiB"])
+    RunningBroker::spawn(&["--memory", "--capacity", "256MiB"])
 }
 
 fn text<'v>(line: &'v Value, field: &str) -> &'v str {
@@ -54,7 +54,7 @@ fn java_clients_send_to_our_broker() {
     }
     for version in VERSIONS {
         let broker = broker();
-        let address = broker.address().to_owned();
+        let address = broker.address.clone();
         let send = |topic: &str, count: usize, more: &[&str]| {
             let count_text = count.to_string();
             let common = ["--namesrv", &address, "--topic", topic, "--count", &count_text];
@@ -76,7 +76,7 @@ fn the_go_client_sends_to_our_broker() {
         return;
     }
     let broker = broker();
-    let address = broker.address().to_owned();
+    let address = broker.address.clone();
     let send = |topic: &str, count: usize, more: &[&str]| {
         let count_text = count.to_string();
         let common = ["send", "--namesrv", &address, "--topic", topic, "--count", &count_text];

@@ -13,8 +13,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .capacity(16 << 20)
         .when_full(WhenFull::Refuse)
         .max_connections(32)
-        .start()
-        .await?;
+        .start()?;
     println!("serving on {}", broker.local_addr());
 
     let producer = Producer::builder("sensors").namesrv_addr(broker.local_addr().to_string()).start()?;

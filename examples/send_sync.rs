@@ -9,7 +9,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut own_broker = None;
     let name_server = match std::env::args().nth(1) {
         Some(address) => address,
-        None => own_broker.insert(Broker::builder().start().await?).local_addr().to_string(),
+        None => own_broker.insert(Broker::builder().start()?).local_addr().to_string(),
     };
 
     let producer = Producer::builder("example_producers").namesrv_addr(name_server).start()?;

@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use rocketlite_broker::{
-    Broker as Engine, BrokerConfig, BrokerEvent, BrokerMemory, BrokerTopic, Client, Connection, Counters,
+    Broker as Engine, BrokerConfig, BrokerMemory, BrokerTopic, Client, Connection, Counters, EventPlace,
     Outgoing, Queue, RegisteredBroker, Registration, Topic,
 };
 use rocketlite_core::message::stored::StoredMessage;
@@ -63,7 +63,7 @@ struct Memory {
     broker_topic_index: Vec<u16>,
     name_servers: Vec<Registration>,
     scratch: Vec<u8>,
-    events: Vec<Option<BrokerEvent>>,
+    events: Vec<EventPlace>,
 }
 
 impl Memory {

@@ -30,7 +30,7 @@ mod table;
 
 pub use broker::{Broker, Full};
 pub use config::{BrokerConfig, ConfigError, ConfigProblem, WhenFull};
-pub use event::{BrokerEvent, Counters, DisconnectReason, RegistrationFailure};
+pub use event::{BrokerEvent, Counters, DisconnectReason, EventPlace, RegistrationFailure};
 pub use log::{AppendError, CommitLog, ReadError, Records};
 pub use memory::{BrokerMemory, BrokerStorage};
 pub use outgoing::Outgoing;

@@ -137,7 +137,7 @@ impl<'m> State<'m> {
             self.events.push(BrokerEvent::TopicCreated { topic, queues: new.write_queue_nums });
         }
         for name_server in self.name_servers.iter_mut() {
-            name_server.is_due = true;
+            name_server.is_told = false;
         }
         Some(id)
     }
@@ -262,11 +262,8 @@ impl<'m> State<'m> {
     }
 }
 
-/// `address` as text. IPv6 stands in brackets; a scope, which other machines cannot use, is left out.
+/// `address` as text.
 fn address_of(address: SocketAddr) -> Result<Address, ConfigError> {
     let unusable = ConfigError { setting: "address", problem: ConfigProblem::Unspecified };
-    let mut text = heapless::String::<{ Address::MAX_LENGTH }>::new();
-    core::fmt::write(&mut text, format_args!("{}", SocketAddr::new(address.ip(), address.port())))
-        .map_err(|_| unusable)?;
-    Address::new(&text).map_err(|_| unusable)
+    Address::try_from(address).map_err(|_| unusable)
 }

@@ -135,7 +135,7 @@ fn the_least_memory_is_enough() {
 #[test]
 fn storage_of_fixed_size_serves() {
     type Storage = BrokerStorage<16_384, 8_192, 2_048, 4, 8, 8, 48, 4, 1, 8>;
-    const _: () = assert!(size_of::<Storage>() < 40 * 1024, "the README names this number");
+    const _: () = assert!(size_of::<Storage>() < 40 * 1024, "a board with 64 KiB has room for it");
     static STORAGE: std::sync::Mutex<Storage> = std::sync::Mutex::new(Storage::new());
     let mut storage = STORAGE.lock().unwrap();
     let config = BrokerConfig { max_message_size: 4_096, ..config() };

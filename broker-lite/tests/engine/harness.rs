@@ -69,7 +69,7 @@ pub(crate) struct Boxes {
     broker_topics: Box<[Slot<rocketlite_broker::BrokerTopic>]>,
     broker_topic_index: Box<[u16]>,
     name_servers: Box<[rocketlite_broker::Registration]>,
-    events: Box<[Option<BrokerEvent>]>,
+    events: Box<[rocketlite_broker::EventPlace]>,
 }
 
 fn boxed<T: Default>(count: usize) -> Box<[T]> {

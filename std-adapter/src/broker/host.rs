@@ -4,8 +4,8 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use rocketlite_broker::{
-    Broker as Engine, BrokerConfig, BrokerEvent, BrokerMemory, BrokerTopic, Client, ConfigError, Connection,
-    Counters, Outgoing, Queue, RegisteredBroker, Registration, Topic,
+    Broker as Engine, BrokerConfig, BrokerMemory, BrokerTopic, Client, ConfigError, Connection, Counters,
+    EventPlace, Outgoing, Queue, RegisteredBroker, Registration, Topic,
 };
 use rocketlite_core::message::stored::StoredMessage;
 use rocketlite_core::wire::frame::Partial;
@@ -63,7 +63,7 @@ struct Memory {
     broker_topic_index: Vec<u16>,
     name_servers: Vec<Registration>,
     scratch: Vec<u8>,
-    events: Vec<Option<BrokerEvent>>,
+    events: Vec<EventPlace>,
 }
 
 impl Memory {

@@ -7,6 +7,7 @@ struct Memory {
     topics: [Slot<TopicRoute>; 2],
     brokers: [Slot<BrokerRoute>; 3],
     queues: [QueueRef; 8],
+    write_queue_nums: [u16; 6],
 }
 
 impl Memory {
@@ -15,11 +16,12 @@ impl Memory {
             topics: [const { Slot::EMPTY }; 2],
             brokers: [const { Slot::EMPTY }; 3],
             queues: [QueueRef::EMPTY; 8],
+            write_queue_nums: [0; 6],
         }
     }
 
     fn routes(&mut self) -> Routes<'_> {
-        Routes::new(&mut self.topics, &mut self.brokers, &mut self.queues)
+        Routes::new(&mut self.topics, &mut self.brokers, &mut self.queues, &mut self.write_queue_nums)
     }
 }
 

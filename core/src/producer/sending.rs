@@ -200,7 +200,7 @@ impl State<'_> {
         if let Some(send) = self.sends.get_mut(id) {
             send.outcome = Some(Ok(result));
         }
-        self.conclude(now, id, outcome);
+        self.conclude_and_go_on(now, id, outcome);
     }
 
     /// The last byte of a one-way send is gone.

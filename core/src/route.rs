@@ -95,16 +95,22 @@ impl<'m> Routes<'m> {
         self.queues.len().checked_div(self.topics.capacity()).unwrap_or(0)
     }
 
-    /// The entry of the topic `name`, made if there is none. A full table forgets the topic that was used longest ago
-    /// and has no send in flight.
-    pub(crate) fn topic(&mut self, now: Instant, name: &str, rng: &mut Rng) -> Option<SlotId> {
+    /// The entry of the topic `name`, made if there is none. A full table forgets the topic that was used longest ago,
+    /// has no send in flight, and is not one that `keep` wants kept.
+    pub(crate) fn topic(
+        &mut self,
+        now: Instant,
+        name: &str,
+        rng: &mut Rng,
+        keep: impl Fn(SlotId) -> bool,
+    ) -> Option<SlotId> {
         let found = self.topics.iter_mut().find(|(_, topic)| topic.name == *name);
         if let Some((id, topic)) = found {
             topic.last_used = now;
             return Some(id);
         }
         if self.topics.is_full() {
-            let idle = self.topics.iter().filter(|(_, topic)| topic.sends == 0);
+            let idle = self.topics.iter().filter(|(id, topic)| topic.sends == 0 && !keep(*id));
             let (oldest, _) = idle.min_by_key(|(_, topic)| topic.last_used)?;
             self.topics.remove(oldest);
         }

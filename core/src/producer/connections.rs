@@ -170,6 +170,11 @@ impl<'m> Links<'m> {
         self.links.iter().filter(idle).min_by_key(|(_, link)| link.last_activity).map(|(id, _)| id)
     }
 
+    /// Whether a frame that is being written names the topic.
+    pub(super) fn is_named(&self, topic: SlotId) -> bool {
+        self.links.iter().any(|(_, link)| link.writing == Some(Outgoing::Lookup(topic)))
+    }
+
     /// Has the driver ask for bytes.
     pub(super) fn wake(&mut self, id: ConnectionId) {
         if let Some(link) = self.links.get_mut(id)

@@ -104,7 +104,7 @@ pub enum SubmitError<'a> {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Every known topic has sends in flight, and there is no memory for another one.
+    /// Every known topic has sends in flight or is being asked for, and there is no memory for another one.
     TooManyTopics {
         /// The limit.
         limit: usize,

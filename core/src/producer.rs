@@ -8,6 +8,7 @@ mod connections;
 mod event;
 mod lookups;
 mod memory;
+mod probes;
 mod receive;
 mod sending;
 mod submit;
@@ -310,7 +311,7 @@ impl State<'_> {
 enum RequestKind {
     Send,
     Lookup,
-    /// A heartbeat or a farewell.
+    /// A heartbeat, a farewell or a probe.
     Control,
 }
 

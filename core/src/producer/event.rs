@@ -37,11 +37,11 @@ pub enum Event {
         /// How it ended.
         outcome: AttemptOutcome,
     },
-    /// An attempt has changed what is known of a broker's faults.
+    /// An attempt, or a probe that was answered, has changed what is known of a broker's faults.
     FaultUpdated {
         /// The broker, by [`super::Producer::broker_name`].
         broker: SlotId,
-        /// How long the attempt took.
+        /// How long the last attempt took.
         latency: Duration,
         /// From when on the broker is available; it is isolated until then.
         available_at: Instant,

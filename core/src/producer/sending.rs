@@ -184,6 +184,7 @@ impl State<'_> {
         if let Some(item) = self.strategy.update(now, broker, latency, update) {
             let FaultItem { available_at, reachable, .. } = item;
             self.events.push(Event::FaultUpdated { broker, latency, available_at, reachable });
+            self.arm_probe();
         }
     }
 

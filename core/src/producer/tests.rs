@@ -3,6 +3,7 @@
 
 mod faults;
 mod lifecycle;
+mod probes;
 mod retries;
 mod routes;
 

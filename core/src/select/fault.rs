@@ -28,6 +28,8 @@ pub struct FaultItem {
     pub available_at: Instant,
     /// Whether the broker could be reached.
     pub reachable: bool,
+    /// When it was tried last, by an attempt or a probe.
+    pub tried_at: Instant,
 }
 
 impl FaultItem {
@@ -76,6 +78,11 @@ impl<'m> FaultTable<'m> {
         }
     }
 
+    pub(super) fn get_mut(&mut self, broker: SlotId) -> Option<&mut FaultItem> {
+        let item = self.items.get_mut(usize::from(broker.index()))?.as_mut();
+        item.filter(|item| item.broker == broker)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &FaultItem> {
         self.items.iter().flatten()
     }
@@ -99,6 +106,7 @@ mod tests {
             latency: Duration::from_millis(latency),
             available_at: Instant::from_millis(available_at),
             reachable: true,
+            tried_at: Instant::ZERO,
         }
     }
 

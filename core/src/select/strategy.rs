@@ -86,9 +86,30 @@ impl<'m> FaultStrategy<'m> {
                 if avoided.is_zero() { before } else { before.max(until) }
             }
         };
-        let item = FaultItem { broker, latency, available_at, reachable: update.reachable };
+        let item = FaultItem { broker, latency, available_at, reachable: update.reachable, tried_at: now };
         self.table.put(item);
         Some(item)
+    }
+
+    /// The broker that could not be reached and was tried longest ago, for a probe
+    /// (`LatencyFaultToleranceImpl#detectByOneRound`, which also probes those that can be reached, to no effect).
+    pub fn longest_unreachable(&self) -> Option<FaultItem> {
+        self.table.iter().filter(|item| !item.reachable).min_by_key(|item| item.tried_at).copied()
+    }
+
+    /// Takes notice that a probe is on its way.
+    pub fn probing(&mut self, now: Instant, broker: SlotId) {
+        if let Some(item) = self.table.get_mut(broker) {
+            item.tried_at = now;
+        }
+    }
+
+    /// Takes notice that a probe was answered. That does not end an isolation. Returns what is known of the broker now, if
+    /// that has changed.
+    pub fn reached(&mut self, broker: SlotId) -> Option<FaultItem> {
+        let item = self.table.get_mut(broker).filter(|item| !item.reachable)?;
+        item.reachable = true;
+        Some(*item)
     }
 
     /// Whether the broker is not isolated (`LatencyFaultTolerance#isAvailable`).

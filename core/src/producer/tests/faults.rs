@@ -50,7 +50,7 @@ impl Bench {
     }
 
     /// What the attempts taught: broker, latency, for how long it is isolated, and whether it can be reached.
-    fn lessons(&mut self) -> Vec<(String, u128, u128, bool)> {
+    pub(super) fn lessons(&mut self) -> Vec<(String, u128, u128, bool)> {
         let mut lessons = Vec::new();
         while let Some(event) = self.producer.poll_event() {
             if let Event::FaultUpdated { broker, latency, available_at, reachable } = event {

@@ -170,6 +170,6 @@ fn a_topic_is_not_forgotten_in_the_middle_of_its_question() {
     bytes.extend_from_slice(&rest[..len]);
     let end = 4 + usize::try_from(u32::from_be_bytes(bytes[..4].try_into().unwrap())).unwrap();
     let question = RemotingCommand::decode(&bytes[4..end]).unwrap();
-    let topic = question.ext_fields.iter().flatten().find(|(key, _)| key.to_string() == "topic");
+    let topic = question.ext_fields.iter().flatten().find(|(key, _)| *key == *"topic");
     assert_eq!(topic.unwrap().1.unwrap().to_string(), "T");
 }

@@ -50,7 +50,7 @@ pub struct InFlight {
     pub(crate) attempt: Attempt,
     pub(crate) last_outcome: Option<AttemptOutcome>,
     pub(crate) remark: Remark,
-    /// What the caller gets; with `Done`, or when a broker has just said where it stored the message.
+    /// What the caller gets, with `Done`. Before that, the result of an attempt that was stored, if there was one.
     pub(crate) outcome: Option<Result<SendResult, SendError>>,
     pub(crate) state: SendState,
     /// The next send in the queue of its connection, or of those that are done.

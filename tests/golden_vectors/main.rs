@@ -3,6 +3,7 @@
 //! `ROCKETLITE_GOLDEN=FOLDER` runs the same on other files of the same names and form. Where we differ on purpose
 //! stands in `DIFFERENCES.md`, and nowhere else.
 
+mod fault;
 mod frames;
 mod headers;
 mod messages;

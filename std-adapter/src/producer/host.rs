@@ -9,6 +9,7 @@ use rocketlite_core::producer::{
     ConfigError, Event, Link, MessageQueue, Producer as Engine, ProducerConfig, ProducerMemory,
 };
 use rocketlite_core::route::{BrokerRoute, QueueRef, TopicRoute};
+use rocketlite_core::select::FaultItem;
 use rocketlite_core::send::InFlight;
 use rocketlite_core::send::decision::AttemptOutcome;
 use rocketlite_core::send::outcome::SendResult;
@@ -53,7 +54,9 @@ struct Memory {
     frame_pieces: Vec<Extent>,
     topics: Vec<Slot<TopicRoute>>,
     queues: Vec<QueueRef>,
+    write_queue_nums: Vec<u16>,
     brokers: Vec<Slot<BrokerRoute>>,
+    faults: Vec<Option<FaultItem>>,
     in_flight: Vec<Slot<InFlight>>,
     bodies: Vec<u8>,
     body_pieces: Vec<Extent>,
@@ -72,7 +75,9 @@ impl Memory {
             frame_pieces: vec![Extent::EMPTY; limits.connections],
             topics: slots(limits.topics),
             queues: vec![QueueRef::EMPTY; limits.topics * limits.queues_per_topic],
+            write_queue_nums: vec![0; limits.topics * limits.brokers],
             brokers: slots(limits.brokers),
+            faults: vec![None; limits.brokers],
             in_flight: slots(limits.in_flight),
             bodies: vec![0; limits.body_bytes],
             body_pieces: vec![Extent::EMPTY; limits.in_flight],
@@ -88,7 +93,9 @@ impl Memory {
             frame_pieces: &mut self.frame_pieces,
             topics: &mut self.topics,
             queues: &mut self.queues,
+            write_queue_nums: &mut self.write_queue_nums,
             brokers: &mut self.brokers,
+            faults: &mut self.faults,
             in_flight: &mut self.in_flight,
             bodies: &mut self.bodies,
             body_pieces: &mut self.body_pieces,

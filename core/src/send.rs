@@ -118,7 +118,15 @@ impl InFlight {
     /// Starts the next attempt at `now`, to `queue`.
     pub(crate) fn begin_attempt(&mut self, now: Instant, queue: QueueRef, budget: Duration, born: i64) {
         self.attempts = self.attempts.saturating_add(1);
-        self.attempt = Attempt { queue, begin: now, budget, left: budget, born_timestamp: born, opaque: 0 };
+        self.attempt = Attempt {
+            queue,
+            begin: now,
+            budget,
+            left: budget,
+            born_timestamp: born,
+            opaque: 0,
+            reconnected: false,
+        };
     }
 
     /// The broker of the attempt before this one, which the selector avoids.

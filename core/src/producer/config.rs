@@ -74,6 +74,12 @@ pub struct ProducerConfig<'c> {
     pub language: LanguageCode,
     /// The release that requests name: 5.3.1.
     pub version: i32,
+    /// Longest time for an attempt that is not the last one: none, so that a broker that hangs uses up
+    /// `send_msg_timeout` (`sendMsgMaxTimeoutPerRequest`, -1 there).
+    pub send_msg_max_timeout_per_request: Option<Duration>,
+    /// Where the queues of a new publish list are gone through from: anywhere. A number makes a run repeatable
+    /// whatever the seed.
+    pub first_queue_index: Option<i32>,
     /// The address in `UNIQ_KEY`s.
     pub client_ip: IpAddr,
     /// The process number in `UNIQ_KEY`s.
@@ -112,6 +118,8 @@ impl<'c> ProducerConfig<'c> {
             language: LanguageCode::RUST,
             // The newest release whose clients are not told to go away by a broker that shuts down.
             version: version::V5_3_1,
+            send_msg_max_timeout_per_request: None,
+            first_queue_index: None,
             client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             process_id: 0,
             loader_hash: 0,

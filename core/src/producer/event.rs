@@ -24,6 +24,17 @@ pub enum Event {
         /// The send.
         id: SendId,
     },
+    /// A queue was chosen for an attempt, by the selector and not by the caller.
+    Selected {
+        /// The send.
+        id: SendId,
+        /// The broker, by [`super::Producer::broker_name`].
+        broker: SlotId,
+        /// The queue.
+        queue_id: u16,
+        /// The broker of the attempt before, which the choice avoids if it can.
+        last_broker: Option<SlotId>,
+    },
     /// An attempt has ended.
     Attempted {
         /// The send.

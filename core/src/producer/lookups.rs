@@ -195,8 +195,9 @@ impl State<'_> {
     /// Takes over a route. False if it cannot be read: Java asks for the default topic then too.
     fn install(&mut self, topic: SlotId, question: Question, body: &[u8]) -> Result<bool, LookupFailure> {
         let at_most = (question == Question::DefaultTopic).then_some(self.config.default_topic_queue_nums);
+        let start = self.first_index();
         let route = TopicRouteData::parse(body);
-        match route.and_then(|route| self.routes.install(topic, &route, at_most, &mut self.rng)) {
+        match route.and_then(|route| self.routes.install(topic, &route, at_most, start)) {
             Ok(changed) => {
                 if changed {
                     let queues = self.routes.queues(topic).len();

@@ -5,13 +5,13 @@ use core::time::Duration;
 
 use super::connections::Connect;
 use super::event::Event;
-use super::{Phase, RequestKind, State, surely_after};
+use super::{DisconnectReason, Phase, RequestKind, State, surely_after};
 use crate::engine::ConnectionId;
 use crate::route::{BrokerName, QueueRef};
 use crate::select::{FaultItem, FaultUpdate, RoundRobin};
 use crate::send::decision::{AttemptOutcome, Fault, Next, Verdict};
 use crate::send::outcome::{Remark, SendError, SendErrorKind, SendResult};
-use crate::send::{SendState, Target, attempt};
+use crate::send::{InFlight, SendId, SendState, Target, attempt};
 use crate::{Extent, Instant, SlotId};
 
 impl State<'_> {
@@ -46,8 +46,7 @@ impl State<'_> {
     }
 
     pub(super) fn waiting_for_route(&self, topic: SlotId) -> Option<SlotId> {
-        let waits =
-            |send: &crate::send::InFlight| send.topic == topic && matches!(send.state, SendState::Route);
+        let waits = |send: &InFlight| send.topic == topic && matches!(send.state, SendState::Route);
         self.sends.iter().find(|(_, send)| waits(send)).map(|(id, _)| id)
     }
 
@@ -80,15 +79,22 @@ impl State<'_> {
             self.give_up(now, id, SendErrorKind::CallTimedOut);
             return None;
         };
+        let budget = self.attempt_budget(id, budget);
         let born = self.clock.unix_millis(now);
         self.sends.get_mut(id)?.begin_attempt(now, queue, budget, born);
+        self.connect_attempt(now, id)
+    }
+
+    /// Puts the current attempt on a connection to its broker. Returns how it ended if it ended at once.
+    fn connect_attempt(&mut self, now: Instant, id: SlotId) -> Option<AttemptOutcome> {
+        let queue = self.sends.get(id)?.attempt.queue;
         let Some(address) = self.routes.master(queue.broker).cloned() else {
             return Some(AttemptOutcome::NoBrokerAddress);
         };
         let timeout = self.config.connect_timeout;
         let (connect, given_up) = self.links.connect(now, &address, timeout, self.name_server.connection);
         if let Some(address) = given_up {
-            self.event_closed(address, super::DisconnectReason::Idle);
+            self.event_closed(address, DisconnectReason::Idle);
         }
         match connect {
             Connect::NoRoom => Some(AttemptOutcome::Unanswered(Fault::NoConnection)),
@@ -106,6 +112,16 @@ impl State<'_> {
         }
     }
 
+    /// The time for an attempt of what is left for the send: an attempt that is not the last may have a limit of its own
+    /// (`sendMsgMaxTimeoutPerRequest`), so that a broker that hangs leaves time for another.
+    fn attempt_budget(&self, id: SlotId, left: Duration) -> Duration {
+        let last = |send: &InFlight| send.attempts.saturating_add(1) >= send.attempts_total;
+        match self.config.send_msg_max_timeout_per_request {
+            Some(most) if !self.sends.get(id).is_none_or(last) => left.min(most),
+            _ => left,
+        }
+    }
+
     /// The queue for the next attempt.
     fn select(&mut self, now: Instant, id: SlotId) -> Option<QueueRef> {
         let send = self.sends.get(id)?;
@@ -115,9 +131,20 @@ impl State<'_> {
         }
         // `ThreadLocalIndex#reset`, at each attempt but the first.
         let resets = last.is_some() && self.strategy.resets();
-        let reset = resets.then(|| self.rng.below(i32::MAX.unsigned_abs()));
-        let reset = reset.and_then(|value| i32::try_from(value).ok()).map(RoundRobin::new);
-        self.routes.select(now, topic, &mut self.strategy, last, reset)
+        let reset = resets.then(|| RoundRobin::new(self.first_index_number() & i32::MAX));
+        let queue = self.routes.select(now, topic, &mut self.strategy, last, reset)?;
+        let (broker, queue_id) = (queue.broker, queue.queue_id);
+        self.events.push(Event::Selected { id: SendId(id), broker, queue_id, last_broker: last });
+        Some(queue)
+    }
+
+    /// Where a new publish list is gone through from.
+    pub(super) fn first_index(&mut self) -> RoundRobin {
+        RoundRobin::new(self.first_index_number())
+    }
+
+    fn first_index_number(&mut self) -> i32 {
+        self.config.first_queue_index.unwrap_or_else(|| self.rng.next_i32())
     }
 
     /// Counts a send on a broker's connection. The broker gets to know the producer at once, so that it can be asked about
@@ -154,13 +181,13 @@ impl State<'_> {
 
     /// Ends an attempt. Returns whether the next one is to be made.
     pub(super) fn conclude(&mut self, now: Instant, id: SlotId, outcome: AttemptOutcome) -> bool {
-        self.detach(id);
+        self.detach(now, id);
         let Some(send) = self.sends.get_mut(id) else { return false };
         send.last_outcome = Some(outcome);
         let (queue, latency) = (send.attempt.queue, now.since(send.attempt.begin));
         let (is_default_path, one_way) = (send.is_default_path(), send.one_way);
         self.events.push(Event::Attempted {
-            id: crate::send::SendId(id),
+            id: SendId(id),
             broker: queue.broker,
             queue_id: queue.queue_id,
             latency,
@@ -195,6 +222,23 @@ impl State<'_> {
         }
     }
 
+    /// A broker that shuts down wants its clients to connect again, and what is behind its address may be another one by
+    /// then (`NettyRemotingClient#invokeImpl`, 5.x): the same attempt goes on over a new connection, once.
+    pub(super) fn go_elsewhere(&mut self, now: Instant, id: SlotId, connection: ConnectionId) {
+        if let Some(link) = self.links.get_mut(connection) {
+            link.retired = true;
+        }
+        let Some(send) = self.sends.get_mut(id) else { return };
+        if core::mem::replace(&mut send.attempt.reconnected, true) {
+            self.conclude_and_go_on(now, id, AttemptOutcome::Unanswered(Fault::Disconnected));
+            return;
+        }
+        self.detach(now, id);
+        if let Some(outcome) = self.connect_attempt(now, id) {
+            self.conclude_and_go_on(now, id, outcome);
+        }
+    }
+
     /// A broker stored the message.
     pub(super) fn stored(&mut self, now: Instant, id: SlotId, result: SendResult) {
         let outcome = AttemptOutcome::Stored(result.status);
@@ -213,7 +257,7 @@ impl State<'_> {
     }
 
     /// Takes a send off its connection.
-    fn detach(&mut self, id: SlotId) {
+    fn detach(&mut self, now: Instant, id: SlotId) {
         let Some(send) = self.sends.get(id) else { return };
         let Some(connection) = send.connection() else { return };
         if matches!(send.state, SendState::Queued(_)) {
@@ -224,6 +268,9 @@ impl State<'_> {
         }
         if let Some(link) = self.links.get_mut(connection) {
             link.users = link.users.saturating_sub(1);
+            if link.retired && link.users == 0 {
+                self.close(now, connection, DisconnectReason::ByPeer);
+            }
         }
     }
 

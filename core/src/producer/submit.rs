@@ -47,8 +47,9 @@ impl State<'_> {
         };
         let (bytes, parts) = self.store(message, &message_id, broker_name)?;
         // A frame is encoded anew for each piece of it, so what it names must stay until its end.
+        let start = self.first_index();
         let named = |topic| self.links.is_named(topic);
-        let Some(topic) = self.routes.topic(now, message.topic(), &mut self.rng, named) else {
+        let Some(topic) = self.routes.topic(now, message.topic(), start, named) else {
             self.bodies.free(bytes);
             return Err(SubmitError::TooManyTopics { limit: self.routes.topics.capacity() });
         };

@@ -25,12 +25,22 @@ pub(crate) struct Attempt {
     pub(crate) left: Duration,
     pub(crate) born_timestamp: i64,
     pub(crate) opaque: i32,
+    /// Whether the broker went away under this attempt, and it goes on over another connection.
+    pub(crate) reconnected: bool,
 }
 
 impl Attempt {
     /// Before the first attempt.
     pub(crate) const fn none(now: Instant, queue: QueueRef) -> Self {
-        Self { queue, begin: now, budget: Duration::ZERO, left: Duration::ZERO, born_timestamp: 0, opaque: 0 }
+        Self {
+            queue,
+            begin: now,
+            budget: Duration::ZERO,
+            left: Duration::ZERO,
+            born_timestamp: 0,
+            opaque: 0,
+            reconnected: false,
+        }
     }
 
     /// The first instant at which the whole budget has surely passed: instants are cut to milliseconds, so the

@@ -25,7 +25,8 @@ pub mod message;
 pub mod producer;
 mod rng;
 pub mod route;
-mod select;
+mod rules;
+pub mod select;
 pub mod send;
 mod slots;
 mod time;
@@ -36,6 +37,7 @@ pub use engine::{Address, AddressError, ConnectionId, ConnectionRequest, Engine}
 pub use message::Message;
 pub use producer::{Producer, ProducerConfig, ProducerStorage};
 pub use rng::Rng;
+pub use rules::Rules;
 pub use send::SendId;
 pub use slots::{Slot, SlotId, Slots};
 pub use time::{Instant, WallClock};

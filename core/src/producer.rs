@@ -8,6 +8,7 @@ mod connections;
 mod event;
 mod lookups;
 mod memory;
+mod probes;
 mod receive;
 mod sending;
 mod submit;
@@ -26,6 +27,7 @@ use crate::engine::{Address, ConnectionId, ConnectionRequest, Engine};
 use crate::message::Message;
 use crate::message::id::MessageIdGenerator;
 use crate::route::{BrokerName, Routes};
+use crate::select::{FaultStrategy, RoundRobin};
 use crate::send::outcome::{SendError, SendResult};
 use crate::send::queue::SendQueue;
 use crate::send::{InFlight, SendId, SendState, Target};
@@ -51,6 +53,7 @@ struct State<'m> {
     ids: MessageIdGenerator,
     links: Links<'m>,
     routes: Routes<'m>,
+    strategy: FaultStrategy<'m>,
     sends: Slots<'m, InFlight>,
     bodies: Arena<'m>,
     events: Events<'m>,
@@ -89,18 +92,22 @@ impl<'m> Producer<'m> {
         memory.check()?;
         let mut rng = Rng::new(seed);
         let ProducerMemory { connections, partial_frames, frames, frame_pieces, events, .. } = memory;
-        let ProducerMemory { topics, queues, brokers, in_flight, bodies, body_pieces, .. } = memory;
+        let ProducerMemory { topics, queues, write_queue_nums, brokers, faults, .. } = memory;
+        let ProducerMemory { in_flight, bodies, body_pieces, .. } = memory;
+        let name_server = NameServer::new(&mut rng);
+        let worst_index = RoundRobin::new(rng.next_i32());
         let frames = Arena::new(frames, frame_pieces);
         let state = State {
             ids: MessageIdGenerator::new(config.client_ip, config.process_id, config.loader_hash),
             clock,
             links: Links::new(connections),
-            routes: Routes::new(topics, brokers, queues),
+            routes: Routes::new(topics, brokers, queues, write_queue_nums),
+            strategy: FaultStrategy::new(config.rules, config.send_latency_fault_enable, faults, worst_index),
             sends: Slots::new(in_flight),
             bodies: Arena::new(bodies, body_pieces),
             events: Events::new(events),
             done: SendQueue::default(),
-            name_server: NameServer::new(&mut rng),
+            name_server,
             phase: Phase::Running,
             sequence: 0,
             deadline: None,
@@ -304,7 +311,7 @@ impl State<'_> {
 enum RequestKind {
     Send,
     Lookup,
-    /// A heartbeat or a farewell.
+    /// A heartbeat, a farewell or a probe.
     Control,
 }
 

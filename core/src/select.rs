@@ -1,28 +1,16 @@
-//! Which queue an attempt goes to: `TopicPublishInfo#selectOneMessageQueue`.
+//! Which queue an attempt goes to: `MQFaultStrategy#selectOneMessageQueue` and `SelectMessageQueueByHash`.
+//!
+//! [`FaultStrategy`] goes round the queues of a topic and learns from every attempt which brokers to avoid.
 
+mod fault;
 mod round_robin;
+mod strategy;
 
-pub(crate) use round_robin::RoundRobin;
+pub use fault::{FaultItem, FaultUpdate};
+pub use round_robin::RoundRobin;
+pub use strategy::{FaultStrategy, NoQueues, PublishList};
 
-use crate::SlotId;
 use crate::route::QueueRef;
-
-/// The next queue of `queues` that is not on `last_broker`, or the next one at all if every queue is.
-pub(crate) fn select(
-    queues: &[QueueRef],
-    index: &mut RoundRobin,
-    last_broker: Option<SlotId>,
-) -> Option<QueueRef> {
-    if let Some(last_broker) = last_broker {
-        for _ in 0..queues.len() {
-            let queue = index.step(queues)?;
-            if queue.broker != last_broker {
-                return Some(queue);
-            }
-        }
-    }
-    index.step(queues)
-}
 
 /// The queue that belongs to `hash` (`SelectMessageQueueByHash`): its remainder, without sign.
 pub(crate) fn by_hash(queues: &[QueueRef], hash: i32) -> Option<QueueRef> {
@@ -34,43 +22,12 @@ pub(crate) fn by_hash(queues: &[QueueRef], hash: i32) -> Option<QueueRef> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::vec::Vec;
-
-    fn queues(brokers: &[u16]) -> Vec<QueueRef> {
-        brokers
-            .iter()
-            .zip(0..)
-            .map(|(b, queue_id)| QueueRef { broker: SlotId::new(*b, 0), queue_id })
-            .collect()
-    }
-
-    #[test]
-    fn a_retry_goes_to_the_next_queue_of_another_broker() {
-        let queues = queues(&[0, 0, 1, 1, 2]);
-        let mut index = RoundRobin::new(-1);
-        let mut last = None;
-        let order: Vec<u16> = (0..4)
-            .map(|_| {
-                let queue = select(&queues, &mut index, last).unwrap();
-                last = Some(queue.broker);
-                queue.broker.index()
-            })
-            .collect();
-        assert_eq!(order, [0, 1, 2, 0]);
-    }
-
-    #[test]
-    fn a_single_broker_is_tried_again_on_the_queue_after_a_whole_round() {
-        let queues = queues(&[0, 0, 0]);
-        let mut index = RoundRobin::new(-1);
-        let first = select(&queues, &mut index, None).unwrap();
-        assert_eq!(first.queue_id, 0);
-        assert_eq!(select(&queues, &mut index, Some(first.broker)).unwrap().queue_id, 1);
-    }
+    use crate::SlotId;
 
     #[test]
     fn a_hash_always_gives_the_same_queue() {
-        let queues = queues(&[0, 0, 1]);
+        let queue = |broker, queue_id| QueueRef { broker: SlotId::new(broker, 0), queue_id };
+        let queues = [queue(0, 0), queue(0, 1), queue(1, 2)];
         assert_eq!(by_hash(&queues, 4).unwrap().queue_id, 1);
         assert_eq!(by_hash(&queues, -4).unwrap().queue_id, 1);
         assert_eq!(by_hash(&queues, i32::MIN).unwrap().queue_id, 2);

@@ -1,8 +1,8 @@
 //! A send from the moment it is accepted until its outcome is taken: `DefaultMQProducerImpl#sendDefaultImpl`, unrolled into
 //! states.
 //!
-//! [`decision`] says what an attempt's outcome means, [`attempt`] what goes on the wire, [`outcome`] what the
-//! caller gets.
+//! [`decision`] says what an attempt's outcome means, `attempt` what goes on the wire, [`outcome`] what the caller
+//! gets.
 
 pub(crate) mod attempt;
 pub mod decision;
@@ -50,7 +50,7 @@ pub struct InFlight {
     pub(crate) attempt: Attempt,
     pub(crate) last_outcome: Option<AttemptOutcome>,
     pub(crate) remark: Remark,
-    /// What the caller gets; with `Done`, or when a broker has just said where it stored the message.
+    /// What the caller gets, with `Done`. Before that, the result of an attempt that was stored, if there was one.
     pub(crate) outcome: Option<Result<SendResult, SendError>>,
     pub(crate) state: SendState,
     /// The next send in the queue of its connection, or of those that are done.

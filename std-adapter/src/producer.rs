@@ -10,13 +10,14 @@ pub use rocketlite_core::producer::MessageQueue;
 pub use rocketlite_core::send::outcome::{SendResult, SendStatus};
 
 use core::pin::pin;
+use core::time::Duration;
 use std::sync::Arc;
 
 use rocketlite_core::message::Message;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drive::Driver;
-use host::{Accepted, ProducerHost, Target};
+use host::{Outcome, ProducerHost, Room, Target};
 
 /// A RocketMQ producer.
 ///
@@ -37,6 +38,10 @@ use host::{Accepted, ProducerHost, Target};
 #[derive(Debug)]
 pub struct Producer {
     driver: Arc<Driver<ProducerHost>>,
+    /// One for each send that can be in flight. Callers queue here, in order, and not at the engine.
+    places: Arc<Semaphore>,
+    /// How long a caller waits for room: as long as for the send itself.
+    patience: Duration,
 }
 
 impl Producer {
@@ -84,8 +89,10 @@ impl Producer {
         self.submit(message, Target::Hash(hash)).await
     }
 
-    /// Takes no more messages, waits for the sends in flight, tells the brokers and closes all connections.
-    pub async fn shutdown(self) {
+    /// Takes no more messages, waits for the sends in flight, tells the brokers and closes all connections. Other tasks
+    /// may still be sending: what was accepted ends as ever, what was not is [`SendError::NotRunning`].
+    pub async fn shutdown(&self) {
+        self.places.close();
         let stopped = self.driver.input(|host, now| {
             host.shutdown(now);
             host.stopped()
@@ -103,25 +110,50 @@ impl Producer {
     }
 
     async fn submit(&self, message: &Message<'_>, target: Target<'_>) -> Result<SendResult, SendError> {
-        let patience = self.driver.input(|host, _| host.patience());
-        let outcome = tokio::time::timeout(patience, self.accepted(message, target)).await;
-        let outcome = outcome.map_err(|_| SendError::Busy { waited: patience })??;
+        let mut place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let mut accepted = None;
+        if place.is_some() {
+            // The usual case: there is room, and no timer is needed.
+            accepted = self.offer(message, target, &mut place)?.ok();
+        }
+        let outcome = if let Some(outcome) = accepted {
+            outcome
+        } else {
+            let waiting = self.wait_for_room(message, target, place);
+            let waited = tokio::time::timeout(self.patience, waiting).await;
+            waited.map_err(|_| SendError::Busy { waited: self.patience })??
+        };
         // The sender is only dropped without a word when the runtime is shut down.
         outcome.await.unwrap_or(Err(SendError::NotRunning))
     }
 
-    /// Waits until the engine has taken the message.
-    async fn accepted(
+    /// Offers the message until the engine takes it.
+    async fn wait_for_room(
         &self,
         message: &Message<'_>,
         target: Target<'_>,
-    ) -> Result<oneshot::Receiver<Result<SendResult, SendError>>, SendError> {
+        mut place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Outcome, SendError> {
         loop {
-            match self.driver.input(|host, now| host.submit(now, message, target))? {
-                Accepted::Yes(outcome) => return Ok(outcome),
-                Accepted::Later(room) => drop(room.await),
+            if place.is_none() {
+                let free = Arc::clone(&self.places).acquire_owned().await;
+                place = Some(free.map_err(|_| SendError::NotRunning)?);
+            }
+            match self.offer(message, target, &mut place)? {
+                Ok(outcome) => return Ok(outcome),
+                Err(room) => drop(room.await),
             }
         }
+    }
+
+    /// Offers the message once. If there is no room for its body, the inner error tells when there may be.
+    fn offer(
+        &self,
+        message: &Message<'_>,
+        target: Target<'_>,
+        place: &mut Option<OwnedSemaphorePermit>,
+    ) -> Result<Result<Outcome, Room>, SendError> {
+        self.driver.input(|host, now| host.submit(now, message, target, place))
     }
 }
 

@@ -4,9 +4,11 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
+use crate::Rules;
 use crate::engine::Address;
 use crate::message::validate::{GroupError, GroupLimit, check_group};
-use crate::wire::code::{LanguageCode, version};
+use crate::send::decision::Policy;
+use crate::wire::code::{LanguageCode, ResponseCode, version};
 use crate::wire::fields::SerializeType;
 use crate::wire::frame::DEFAULT_MAX_FRAME;
 
@@ -17,6 +19,7 @@ pub const MAX_ATTEMPTS: u8 = 16;
 /// `NettyClientConfig`; every field may be changed before the producer is made.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "switches of the reference, each by its name there")]
 pub struct ProducerConfig<'c> {
     /// The group brokers know the producer by.
     pub producer_group: &'c str,
@@ -32,6 +35,22 @@ pub struct ProducerConfig<'c> {
     pub send_msg_timeout: Duration,
     /// Attempts after the first, below [`MAX_ATTEMPTS`]: 2.
     pub retry_times_when_send_failed: u8,
+    /// The line of the reference that decides: 5.x.
+    pub rules: Rules,
+    /// Response codes that are tried again beside those of the rules: none.
+    pub more_retry_response_codes: &'c [ResponseCode],
+    /// Whether a message that was stored, but not flushed or replicated as the broker is configured to, is sent to another
+    /// broker too: no.
+    pub retry_another_broker_when_not_store_ok: bool,
+    /// Whether slow and failing brokers are avoided for a while: no.
+    pub send_latency_fault_enable: bool,
+    /// Whether brokers that could not be reached are probed until they can be, if they are avoided at all: no. The 4.x line
+    /// does not probe.
+    pub start_detector_enable: bool,
+    /// Time for a broker to answer a probe: 200 ms.
+    pub detect_timeout: Duration,
+    /// A broker that cannot be reached is probed after: 2 s, which Java rounds up to a multiple of 3 s.
+    pub detect_interval: Duration,
     /// Largest body in bytes: 4 MiB.
     pub max_message_size: usize,
     /// How often the routes of known topics are asked for again: 30 s.
@@ -74,6 +93,13 @@ impl<'c> ProducerConfig<'c> {
             default_topic_queue_nums: 4,
             send_msg_timeout: Duration::from_secs(3),
             retry_times_when_send_failed: 2,
+            rules: Rules::V5,
+            more_retry_response_codes: &[],
+            retry_another_broker_when_not_store_ok: false,
+            send_latency_fault_enable: false,
+            start_detector_enable: false,
+            detect_timeout: Duration::from_millis(200),
+            detect_interval: Duration::from_secs(2),
             max_message_size: 4_194_304,
             poll_name_server_interval: Duration::from_secs(30),
             heartbeat_broker_interval: Duration::from_secs(30),
@@ -89,6 +115,15 @@ impl<'c> ProducerConfig<'c> {
             client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             process_id: 0,
             loader_hash: 0,
+        }
+    }
+
+    /// What the table of decisions depends on.
+    pub(super) const fn policy(&self) -> Policy<'c> {
+        Policy {
+            retry_another_broker_when_not_store_ok: self.retry_another_broker_when_not_store_ok,
+            start_detector_enable: self.start_detector_enable,
+            more_retry_response_codes: self.more_retry_response_codes,
         }
     }
 
@@ -158,6 +193,10 @@ mod tests {
         assert_eq!(config.send_msg_timeout.as_millis(), 3_000);
         assert_eq!(config.retry_times_when_send_failed, 2);
         assert_eq!(config.default_topic_queue_nums, 4);
+        assert_eq!(config.rules, Rules::V5);
+        assert_eq!((config.detect_timeout.as_millis(), config.detect_interval.as_millis()), (200, 2_000));
+        assert!(!config.start_detector_enable);
+        assert!(!config.retry_another_broker_when_not_store_ok && !config.send_latency_fault_enable);
         assert_eq!(config.max_message_size, 4 << 20);
         assert_eq!(config.create_topic_key, "TBW102");
         assert_eq!(config.check(), Err(ConfigError::NoNameServer));

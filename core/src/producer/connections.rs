@@ -25,8 +25,10 @@ pub struct Link {
     pub(super) reply: Option<Reply>,
     /// When the next heartbeat is due; none for a name server.
     pub(super) heartbeat_at: Option<Instant>,
-    /// The heartbeat or farewell that has no answer yet.
+    /// The heartbeat, farewell or probe that has no answer yet.
     pub(super) control: Control,
+    /// The broker that is probed on it as soon as nothing else is asked.
+    pub(super) probe: Option<SlotId>,
     /// Whether the driver has to be told that there are bytes.
     ready: bool,
     /// The connection that had this place and that the driver has to close first.
@@ -53,6 +55,8 @@ pub(super) enum Outgoing {
     Lookup(SlotId),
     Heartbeat,
     Unregister,
+    /// The question for the largest offset of a topic's first queue.
+    Probe(SlotId),
     Send(SlotId),
 }
 
@@ -72,8 +76,21 @@ pub(super) enum Control {
     Asked {
         opaque: i32,
         deadline: Instant,
-        unregister: bool,
+        what: ControlRequest,
         written: bool,
+    },
+}
+
+/// Which request that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ControlRequest {
+    Heartbeat,
+    /// The farewell.
+    Unregister,
+    /// Whether the broker can be reached, asked by a topic it may know.
+    Probe {
+        broker: SlotId,
+        topic: SlotId,
     },
 }
 
@@ -151,6 +168,7 @@ impl<'m> Links<'m> {
             reply: None,
             heartbeat_at: None,
             control: Control::None,
+            probe: None,
             ready: false,
             replaces: replaced,
         };
@@ -168,6 +186,20 @@ impl<'m> Links<'m> {
             link.state == LinkState::Open && link.users == 0 && link.writing.is_none() && keep != Some(*id)
         };
         self.links.iter().filter(idle).min_by_key(|(_, link)| link.last_activity).map(|(id, _)| id)
+    }
+
+    /// Whether a frame that is being written or about to be names the topic.
+    pub(super) fn is_named(&self, topic: SlotId) -> bool {
+        self.links.iter().any(|(_, link)| match (link.writing, link.control) {
+            (Some(Outgoing::Lookup(named) | Outgoing::Probe(named)), _) if named == topic => true,
+            (_, Control::Asked { what: ControlRequest::Probe { topic: named, .. }, .. }) => named == topic,
+            _ => false,
+        })
+    }
+
+    /// The connection to `address`, or whether there is a free place for one.
+    pub(super) fn has_room_for(&self, address: &Address) -> bool {
+        !self.links.is_full() || self.links.iter().any(|(_, link)| link.address == *address)
     }
 
     /// Has the driver ask for bytes.

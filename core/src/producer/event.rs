@@ -5,13 +5,13 @@ use core::time::Duration;
 
 use heapless::deque::DequeView;
 
-use crate::SlotId;
 use crate::engine::Address;
 use crate::message::properties::PropertyError;
 use crate::message::validate::MessageError;
 use crate::send::SendId;
 use crate::send::decision::AttemptOutcome;
 use crate::wire::DecodeError;
+use crate::{Instant, SlotId};
 
 /// What happened. Only [`Event::Sent`] is certain to be delivered: the others are dropped, and counted, when nobody
 /// fetches them.
@@ -36,6 +36,17 @@ pub enum Event {
         latency: Duration,
         /// How it ended.
         outcome: AttemptOutcome,
+    },
+    /// An attempt, or a probe that was answered, has changed what is known of a broker's faults.
+    FaultUpdated {
+        /// The broker, by [`super::Producer::broker_name`].
+        broker: SlotId,
+        /// How long the last attempt took.
+        latency: Duration,
+        /// From when on the broker is available; it is isolated until then.
+        available_at: Instant,
+        /// Whether the broker counts as reachable.
+        reachable: bool,
     },
     /// A topic has a new publish list.
     RouteChanged {
@@ -93,7 +104,7 @@ pub enum SubmitError<'a> {
         /// The limit in bytes.
         limit: usize,
     },
-    /// Every known topic has sends in flight, and there is no memory for another one.
+    /// Every known topic has sends in flight or is being asked for, and there is no memory for another one.
     TooManyTopics {
         /// The limit.
         limit: usize,

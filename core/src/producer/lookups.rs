@@ -204,6 +204,8 @@ impl State<'_> {
                     let sends = &self.sends;
                     let used = |broker| sends.iter().any(|(_, send)| send.attempt.queue.broker == broker);
                     self.routes.forget_brokers(used);
+                    let routes = &self.routes;
+                    self.strategy.retain(|broker| routes.knows(broker));
                 }
                 Ok(true)
             }

@@ -7,6 +7,7 @@ use super::Event;
 use super::config::ConfigError;
 use super::connections::Link;
 use crate::route::{BrokerRoute, QueueRef, TopicRoute};
+use crate::select::FaultItem;
 use crate::send::InFlight;
 use crate::wire::frame::Partial;
 use crate::{Extent, Slot};
@@ -24,7 +25,9 @@ pub struct ProducerMemory<'m> {
     pub frame_pieces: &'m mut [Extent],
     pub topics: &'m mut [Slot<TopicRoute>],
     pub queues: &'m mut [QueueRef],
+    pub write_queue_nums: &'m mut [u16],
     pub brokers: &'m mut [Slot<BrokerRoute>],
+    pub faults: &'m mut [Option<FaultItem>],
     pub in_flight: &'m mut [Slot<InFlight>],
     pub bodies: &'m mut [u8],
     pub body_pieces: &'m mut [Extent],
@@ -43,7 +46,13 @@ impl ProducerMemory<'_> {
             ("frame_pieces", self.frame_pieces.len(), 1),
             ("topics", self.topics.len(), 1),
             ("queues", self.queues.len(), self.topics.len()),
+            (
+                "write_queue_nums",
+                self.write_queue_nums.len(),
+                self.topics.len().saturating_mul(self.brokers.len()),
+            ),
             ("brokers", self.brokers.len(), 1),
+            ("faults", self.faults.len(), self.brokers.len()),
             ("in_flight", self.in_flight.len(), 1),
             ("bodies", self.bodies.len(), 1),
             ("body_pieces", self.body_pieces.len(), self.in_flight.len()),
@@ -97,7 +106,9 @@ pub struct ProducerStorage<
     frame_pieces: [Extent; CONNECTIONS],
     topics: [Slot<TopicRoute>; TOPICS],
     queues: [[QueueRef; QUEUES]; TOPICS],
+    write_queue_nums: [[u16; BROKERS]; TOPICS],
     brokers: [Slot<BrokerRoute>; BROKERS],
+    faults: [Option<FaultItem>; BROKERS],
     in_flight: [Slot<InFlight>; IN_FLIGHT],
     bodies: [u8; BODIES],
     body_pieces: [Extent; IN_FLIGHT],
@@ -124,7 +135,9 @@ impl<
             frame_pieces: [Extent::EMPTY; CONNECTIONS],
             topics: [const { Slot::EMPTY }; TOPICS],
             queues: [[QueueRef::EMPTY; QUEUES]; TOPICS],
+            write_queue_nums: [[0; BROKERS]; TOPICS],
             brokers: [const { Slot::EMPTY }; BROKERS],
+            faults: [None; BROKERS],
             in_flight: [const { Slot::EMPTY }; IN_FLIGHT],
             bodies: [0; BODIES],
             body_pieces: [Extent::EMPTY; IN_FLIGHT],
@@ -141,7 +154,9 @@ impl<
             frame_pieces: &mut self.frame_pieces,
             topics: &mut self.topics,
             queues: self.queues.as_flattened_mut(),
+            write_queue_nums: self.write_queue_nums.as_flattened_mut(),
             brokers: &mut self.brokers,
+            faults: &mut self.faults,
             in_flight: &mut self.in_flight,
             bodies: &mut self.bodies,
             body_pieces: &mut self.body_pieces,

@@ -1,6 +1,6 @@
 //! What arrives: connections that stand or fall, answers, and requests of brokers.
 
-use super::connections::{Control, LinkState, Reply};
+use super::connections::{Control, ControlRequest, LinkState, Reply};
 use super::event::{DisconnectReason, Event};
 use super::{RequestKind, State};
 use crate::engine::ConnectionId;
@@ -35,6 +35,7 @@ impl State<'_> {
             }
         }
         self.heartbeat_timers(now);
+        self.ask_probe(now, connection);
     }
 
     /// The driver reports that a connection is gone, or could not be opened.
@@ -99,7 +100,7 @@ impl State<'_> {
         match RequestKind::of(response.opaque) {
             Some((RequestKind::Send, index)) => self.handle_send_response(now, connection, index, response),
             Some((RequestKind::Lookup, index)) => self.handle_route(now, connection, index, response),
-            Some((RequestKind::Control, _)) => self.handle_control_response(now, connection, response.opaque),
+            Some((RequestKind::Control, _)) => self.handle_control_response(now, connection, response),
             None => {}
         }
     }
@@ -132,15 +133,24 @@ impl State<'_> {
     }
 
     /// Any answer to a heartbeat or a farewell will do.
-    fn handle_control_response(&mut self, now: Instant, connection: ConnectionId, opaque: i32) {
+    fn handle_control_response(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        response: &RemotingCommand<'_>,
+    ) {
         let Some(link) = self.links.get_mut(connection) else { return };
-        let Control::Asked { opaque: asked, unregister, .. } = link.control else { return };
-        if asked == opaque {
-            link.control = Control::None;
-            if unregister {
-                self.close(now, connection, DisconnectReason::ShutDown);
-            }
+        let Control::Asked { opaque, what, .. } = link.control else { return };
+        if opaque != response.opaque {
+            return;
         }
+        link.control = Control::None;
+        match what {
+            ControlRequest::Heartbeat => {}
+            ControlRequest::Unregister => self.close(now, connection, DisconnectReason::ShutDown),
+            ControlRequest::Probe { broker, .. } => self.probed(broker, ResponseCode(response.code)),
+        }
+        self.ask_probe(now, connection);
     }
 
     /// A producer without transactions and request-reply supports no request of a broker

@@ -1,12 +1,15 @@
 //! The loop of `DefaultMQProducerImpl#sendDefaultImpl`: one attempt after the other until the table of decisions, the
 //! number of attempts or the time ends it.
 
+use core::time::Duration;
+
 use super::connections::Connect;
 use super::event::Event;
 use super::{Phase, RequestKind, State, surely_after};
 use crate::engine::ConnectionId;
-use crate::route::BrokerName;
-use crate::send::decision::{AttemptOutcome, Fault, RETRY_RESPONSE_CODES, Verdict};
+use crate::route::{BrokerName, QueueRef};
+use crate::select::{FaultItem, FaultUpdate, RoundRobin};
+use crate::send::decision::{AttemptOutcome, Fault, Next, Verdict};
 use crate::send::outcome::{Remark, SendError, SendErrorKind, SendResult};
 use crate::send::{SendState, Target, attempt};
 use crate::{Extent, Instant, SlotId};
@@ -59,24 +62,22 @@ impl State<'_> {
 
     /// One turn of the loop. Returns the outcome of an attempt that ended at once.
     fn try_attempt(&mut self, now: Instant, id: SlotId) -> Option<AttemptOutcome> {
-        let name = self.named_broker(id);
         let send = self.sends.get(id)?;
         if send.attempts >= send.attempts_total {
             let kind = send.last_outcome.map_or(SendErrorKind::NoRoute, SendErrorKind::Attempt);
-            self.fail(now, id, kind);
+            self.give_up(now, id, kind);
             return None;
         }
-        let (topic, target, last) = (send.topic, send.target, send.last_broker());
-        let Some(queue) = self.routes.select(topic, target, &name, last) else {
+        let (target, left) = (send.target, send.timeout.checked_sub(now.since(send.first)));
+        let Some(queue) = self.select(now, id) else {
             // A broker the caller named and no route knows has no address; a topic without queues has no route.
             let unknown = SendErrorKind::Attempt(AttemptOutcome::NoBrokerAddress);
             let kind = if matches!(target, Target::Queue(_)) { unknown } else { SendErrorKind::NoRoute };
-            self.fail(now, id, kind);
+            self.give_up(now, id, kind);
             return None;
         };
-        let cost = now.since(send.first);
-        let Some(budget) = send.timeout.checked_sub(cost) else {
-            self.fail(now, id, SendErrorKind::CallTimedOut);
+        let Some(budget) = left else {
+            self.give_up(now, id, SendErrorKind::CallTimedOut);
             return None;
         };
         let born = self.clock.unix_millis(now);
@@ -103,6 +104,20 @@ impl State<'_> {
                 None
             }
         }
+    }
+
+    /// The queue for the next attempt.
+    fn select(&mut self, now: Instant, id: SlotId) -> Option<QueueRef> {
+        let send = self.sends.get(id)?;
+        let (topic, target, last) = (send.topic, send.target, send.last_broker());
+        if !matches!(target, Target::Any) {
+            return self.routes.chosen(topic, target, &self.named_broker(id));
+        }
+        // `ThreadLocalIndex#reset`, at each attempt but the first.
+        let resets = last.is_some() && self.strategy.resets();
+        let reset = resets.then(|| self.rng.below(i32::MAX.unsigned_abs()));
+        let reset = reset.and_then(|value| i32::try_from(value).ok()).map(RoundRobin::new);
+        self.routes.select(now, topic, &mut self.strategy, last, reset)
     }
 
     /// Counts a send on a broker's connection. The broker gets to know the producer at once, so that it can be asked about
@@ -143,7 +158,7 @@ impl State<'_> {
         let Some(send) = self.sends.get_mut(id) else { return false };
         send.last_outcome = Some(outcome);
         let (queue, latency) = (send.attempt.queue, now.since(send.attempt.begin));
-        let retries = send.is_default_path() && !send.one_way;
+        let (is_default_path, one_way) = (send.is_default_path(), send.one_way);
         self.events.push(Event::Attempted {
             id: crate::send::SendId(id),
             broker: queue.broker,
@@ -151,16 +166,25 @@ impl State<'_> {
             latency,
             outcome,
         });
-        match outcome.verdict(RETRY_RESPONSE_CODES) {
-            Verdict::Return => {
-                self.finish(now, id);
-                false
-            }
-            Verdict::Retry if retries => true,
-            Verdict::Retry | Verdict::Fail => {
-                self.fail(now, id, SendErrorKind::Attempt(outcome));
-                false
-            }
+        let Verdict { fault, next } = outcome.verdict(self.config.rules, &self.config.policy());
+        if let Some(update) = fault.filter(|_| is_default_path) {
+            self.learn(now, queue.broker, latency, update);
+        }
+        match next {
+            Next::Return => self.finish(now, id),
+            Next::Retry if is_default_path && !one_way => return true,
+            Next::Retry | Next::GiveUp => self.give_up(now, id, SendErrorKind::Attempt(outcome)),
+            Next::Fail => self.fail(now, id, SendErrorKind::Attempt(outcome)),
+        }
+        false
+    }
+
+    /// Takes notice of how a broker did.
+    fn learn(&mut self, now: Instant, broker: SlotId, latency: Duration, update: FaultUpdate) {
+        if let Some(item) = self.strategy.update(now, broker, latency, update) {
+            let FaultItem { available_at, reachable, .. } = item;
+            self.events.push(Event::FaultUpdated { broker, latency, available_at, reachable });
+            self.arm_probe();
         }
     }
 
@@ -177,7 +201,7 @@ impl State<'_> {
         if let Some(send) = self.sends.get_mut(id) {
             send.outcome = Some(Ok(result));
         }
-        self.conclude(now, id, outcome);
+        self.conclude_and_go_on(now, id, outcome);
     }
 
     /// The last byte of a one-way send is gone.
@@ -200,6 +224,19 @@ impl State<'_> {
         }
         if let Some(link) = self.links.get_mut(connection) {
             link.users = link.users.saturating_sub(1);
+        }
+    }
+
+    /// Ends a send whose attempts, time or queues are used up: with the result of an earlier attempt that was stored, only
+    /// not as safely as wanted, or else with the error.
+    fn give_up(&mut self, now: Instant, id: SlotId, kind: SendErrorKind) {
+        let Some(send) = self.sends.get_mut(id) else { return };
+        match &mut send.outcome {
+            Some(Ok(result)) => {
+                result.attempts = send.attempts;
+                self.finish(now, id);
+            }
+            _ => self.fail(now, id, kind),
         }
     }
 

@@ -46,7 +46,9 @@ impl State<'_> {
             None => self.ids.next(self.clock.unix_millis(now)),
         };
         let (bytes, parts) = self.store(message, &message_id, broker_name)?;
-        let Some(topic) = self.routes.topic(now, message.topic(), &mut self.rng) else {
+        // A frame is encoded anew for each piece of it, so what it names must stay until its end.
+        let named = |topic| self.links.is_named(topic);
+        let Some(topic) = self.routes.topic(now, message.topic(), &mut self.rng, named) else {
             self.bodies.free(bytes);
             return Err(SubmitError::TooManyTopics { limit: self.routes.topics.capacity() });
         };

@@ -1,6 +1,6 @@
 //! What is due when time passes: attempts, connections, heartbeats, routes, and the steps of a shutdown.
 
-use super::connections::{Control, LinkState};
+use super::connections::{Control, ControlRequest, LinkState};
 use super::event::DisconnectReason;
 use super::{Phase, RequestKind, State, surely_after};
 use crate::Instant;
@@ -14,9 +14,11 @@ impl State<'_> {
             return;
         }
         self.send_timers(now);
+        self.forget_late_probes(now);
         self.connection_timers(now);
         self.heartbeat_timers(now);
         self.lookup_timers(now);
+        self.probe_timers(now);
         self.deadline = self.next_deadline();
     }
 
@@ -24,7 +26,7 @@ impl State<'_> {
         let max_idle = self.config.client_channel_max_idle_time;
         let sends = self.sends.iter().filter_map(|(_, send)| send.deadline());
         let links = self.links.iter().filter_map(|(_, link)| link.deadline(max_idle));
-        sends.chain(links).chain(self.lookup_deadline()).min()
+        sends.chain(links).chain(self.lookup_deadline()).chain(self.probe_deadline()).min()
     }
 
     fn send_timers(&mut self, now: Instant) {
@@ -80,16 +82,20 @@ impl State<'_> {
             let routed = self.routes.is_master(&link.address);
             link.heartbeat_at = routed.then_some(next);
             self.arm(next);
-            self.tell(now, id, false);
+            self.tell(now, id, ControlRequest::Heartbeat);
         }
     }
 
-    /// Sends a heartbeat, or the farewell.
-    fn tell(&mut self, now: Instant, connection: ConnectionId, unregister: bool) {
+    /// Sends a heartbeat, the farewell, or a probe.
+    pub(super) fn tell(&mut self, now: Instant, connection: ConnectionId, what: ControlRequest) {
         let opaque = self.next_opaque(RequestKind::Control, connection.index());
-        let deadline = surely_after(now, self.config.mq_client_api_timeout);
+        let timeout = match what {
+            ControlRequest::Heartbeat | ControlRequest::Unregister => self.config.mq_client_api_timeout,
+            ControlRequest::Probe { .. } => self.config.detect_timeout,
+        };
+        let deadline = surely_after(now, timeout);
         if let Some(link) = self.links.get_mut(connection) {
-            link.control = Control::Asked { opaque, deadline, unregister, written: false };
+            link.control = Control::Asked { opaque, deadline, what, written: false };
         }
         self.arm(deadline);
         self.links.wake(connection);
@@ -104,7 +110,7 @@ impl State<'_> {
                 let Some(id) = self.links.id_at(index) else { continue };
                 let Some(link) = self.links.get(id) else { continue };
                 if link.state == LinkState::Open && link.heartbeat_at.is_some() {
-                    self.tell(now, id, true);
+                    self.tell(now, id, ControlRequest::Unregister);
                 } else {
                     self.close(now, id, DisconnectReason::ShutDown);
                 }

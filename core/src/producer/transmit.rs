@@ -1,7 +1,7 @@
 //! What is written: the frames of a connection in order, each encoded straight into the driver's buffer.
 
 use super::State;
-use super::connections::{Control, Outgoing, Reply};
+use super::connections::{Control, ControlRequest, Outgoing, Reply};
 use super::lookups::DEFAULT_TOPIC;
 use crate::SlotId;
 use crate::engine::ConnectionId;
@@ -11,7 +11,9 @@ use crate::wire::Text;
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder};
 use crate::wire::cursor::Writer;
-use crate::wire::header::{GetRouteInfoRequestHeader, UnregisterClientRequestHeader};
+use crate::wire::header::{
+    GetRouteInfoRequestHeader, QueueOffsetRequestHeader, UnregisterClientRequestHeader,
+};
 use crate::wire::heartbeat::put_producer_heartbeat;
 
 impl State<'_> {
@@ -48,9 +50,13 @@ impl State<'_> {
         let link = self.links.get_mut(connection)?;
         let next = match (&mut link.control, topic) {
             (_, Some(topic)) => Outgoing::Lookup(topic),
-            (Control::Asked { written, unregister, .. }, None) if !*written => {
+            (Control::Asked { written, what, .. }, None) if !*written => {
                 *written = true;
-                if *unregister { Outgoing::Unregister } else { Outgoing::Heartbeat }
+                match *what {
+                    ControlRequest::Heartbeat => Outgoing::Heartbeat,
+                    ControlRequest::Unregister => Outgoing::Unregister,
+                    ControlRequest::Probe { topic, .. } => Outgoing::Probe(topic),
+                }
             }
             _ => match link.reply {
                 Some(reply) => Outgoing::Reply(reply),
@@ -101,6 +107,13 @@ impl State<'_> {
                     consumer_group: None,
                 };
                 header.encode(&mut frame.fields());
+                frame.finish();
+            }
+            Outgoing::Probe(topic) => {
+                let head = self.control_head(connection, RequestCode::GET_MAX_OFFSET);
+                let mut frame = FrameEncoder::begin(writer, head);
+                let name = self.routes.topics.get(topic).map_or("", |topic| topic.name());
+                QueueOffsetRequestHeader { topic: name.into(), queue_id: 0 }.encode(&mut frame.fields());
                 frame.finish();
             }
             Outgoing::Send(id) => {

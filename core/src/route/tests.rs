@@ -7,6 +7,7 @@ struct Memory {
     topics: [Slot<TopicRoute>; 2],
     brokers: [Slot<BrokerRoute>; 3],
     queues: [QueueRef; 8],
+    write_queue_nums: [u16; 6],
 }
 
 impl Memory {
@@ -15,11 +16,12 @@ impl Memory {
             topics: [const { Slot::EMPTY }; 2],
             brokers: [const { Slot::EMPTY }; 3],
             queues: [QueueRef::EMPTY; 8],
+            write_queue_nums: [0; 6],
         }
     }
 
     fn routes(&mut self) -> Routes<'_> {
-        Routes::new(&mut self.topics, &mut self.brokers, &mut self.queues)
+        Routes::new(&mut self.topics, &mut self.brokers, &mut self.queues, &mut self.write_queue_nums)
     }
 }
 
@@ -47,7 +49,7 @@ fn list(routes: &Routes<'_>, topic: SlotId) -> Vec<StdString> {
 fn a_route_becomes_a_publish_list() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1)).unwrap();
+    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
     assert_eq!(install(&mut routes, topic, &route(&[("b", 2), ("a", 1)])), Ok(true));
     assert_eq!(list(&routes, topic), ["a/0", "b/0", "b/1"]);
     assert_eq!(install(&mut routes, topic, &route(&[("b", 2), ("a", 1)])), Ok(false));
@@ -59,7 +61,7 @@ fn a_route_becomes_a_publish_list() {
 fn limits_are_named_and_leave_the_old_route() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1)).unwrap();
+    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
     install(&mut routes, topic, &route(&[("a", 4)])).unwrap();
     assert_eq!(install(&mut routes, topic, &route(&[("a", 5)])).unwrap_err().field, "queues");
     assert_eq!(
@@ -75,7 +77,7 @@ fn limits_are_named_and_leave_the_old_route() {
 fn a_huge_number_of_queues_is_only_a_number() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1)).unwrap();
+    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
     assert_eq!(install(&mut routes, topic, &route(&[("a", i32::MAX)])).unwrap_err().field, "queues");
 }
 
@@ -85,7 +87,7 @@ fn the_topic_used_longest_ago_makes_room_unless_it_is_in_use() {
     let mut routes = memory.routes();
     let mut rng = Rng::new(1);
     let mut topic =
-        |routes: &mut Routes<'_>, at, name| routes.topic(Instant::from_millis(at), name, &mut rng);
+        |routes: &mut Routes<'_>, at, name| routes.topic(Instant::from_millis(at), name, &mut rng, |_| false);
     let first = topic(&mut routes, 1, "first").unwrap();
     let second = topic(&mut routes, 2, "second").unwrap();
     assert_eq!(topic(&mut routes, 3, "first"), Some(first));
@@ -101,7 +103,7 @@ fn the_topic_used_longest_ago_makes_room_unless_it_is_in_use() {
 fn brokers_without_a_route_are_forgotten() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1)).unwrap();
+    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
     install(&mut routes, topic, &route(&[("a", 1), ("b", 1)])).unwrap();
     install(&mut routes, topic, &route(&[("b", 1)])).unwrap();
     let a = routes.broker("a").unwrap();

@@ -1,6 +1,8 @@
 //! The decision table: what `DefaultMQProducerImpl#sendDefaultImpl` does after each attempt, as one pure match.
 
 use super::outcome::SendStatus;
+use crate::Rules;
+use crate::select::FaultUpdate;
 use crate::wire::DecodeError;
 use crate::wire::code::ResponseCode;
 
@@ -36,46 +38,74 @@ pub enum Fault {
     NoConnection,
 }
 
-/// What to do after an attempt.
+/// What follows from an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the table has three answers")]
-pub enum Verdict {
+#[expect(clippy::exhaustive_structs, reason = "the table has two answers in each row")]
+pub struct Verdict {
+    /// What the fault strategy learns about the broker, if anything.
+    pub fault: Option<FaultUpdate>,
+    /// How the send goes on.
+    pub next: Next,
+}
+
+/// How a send goes on after an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the table has four answers")]
+pub enum Next {
     /// The caller gets the result.
     Return,
-    /// The next attempt, on another broker if there is one.
+    /// The next attempt, on another broker if there is one. The result of this one, if there is any, is kept in case
+    /// none of the others gives one.
     Retry,
+    /// The caller gets the result that an earlier attempt left, otherwise this attempt's own error.
+    GiveUp,
     /// The caller gets the attempt's own error at once.
     Fail,
 }
 
-/// Response codes after which the default path tries again (`DefaultMQProducer#retryResponseCodes`, 5.x).
-pub const RETRY_RESPONSE_CODES: &[ResponseCode] = &[
-    ResponseCode::TOPIC_NOT_EXIST,
-    ResponseCode::SERVICE_NOT_AVAILABLE,
-    ResponseCode::SYSTEM_ERROR,
-    ResponseCode::SYSTEM_BUSY,
-    ResponseCode::NO_PERMISSION,
-    ResponseCode::NO_BUYER_ID,
-    ResponseCode::NOT_IN_CURRENT_UNIT,
-    ResponseCode::GO_AWAY,
-];
+/// The settings that the table depends on, beside the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "settings the reference's loop reads")]
+pub struct Policy<'c> {
+    /// A message that was stored, but not as safely as configured, is sent to another broker too
+    /// (`retryAnotherBrokerWhenNotStoreOK`).
+    pub retry_another_broker_when_not_store_ok: bool,
+    /// Brokers that gave no answer are probed until they can be reached (`startDetectorEnable`).
+    pub start_detector_enable: bool,
+    /// Codes that are tried again beside those of the rules (`DefaultMQProducer#addRetryResponseCode`).
+    pub more_retry_response_codes: &'c [ResponseCode],
+}
 
 impl AttemptOutcome {
     /// The row of the table for this outcome. Attempts left and time left are the caller's concern: they bound the
     /// loop, they do not change a row.
     #[rustfmt::skip]
-    #[expect(clippy::match_same_arms, reason = "one row of the table each")]
-    pub fn verdict(self, retry_response_codes: &[ResponseCode]) -> Verdict {
-        match self {
-            // sendKernelImpl …                                                              sendDefaultImpl …
-            Self::Stored(_)                                                                 => Verdict::Return,
-            Self::NoBrokerAddress        /* MQClientException      */                       => Verdict::Retry,
-            Self::Unanswered(_)          /* RemotingException      */                       => Verdict::Retry,
-            Self::Refused(code)          /* MQBrokerException      */
-                if retry_response_codes.contains(&code)                                     => Verdict::Retry,
-            Self::Refused(_)                                                                => Verdict::Fail,
-            Self::Unreadable(_)          /* NullPointerException   */                       => Verdict::Fail,
-        }
+    pub fn verdict(self, rules: Rules, policy: &Policy<'_>) -> Verdict {
+        use Next::{Fail, GiveUp, Retry, Return};
+        use SendStatus::SendOk;
+        let elsewhere = policy.retry_another_broker_when_not_store_ok;
+        let undetected = !policy.start_detector_enable;
+        let code_retries = |code| rules.retry_response_codes().contains(&code) || policy.more_retry_response_codes.contains(&code);
+
+        let (v4, v5, next) = match self {
+            // sendKernelImpl …                                4.x: isolation, 5.x: isolation, reachable     sendDefaultImpl …
+            Self::Stored(SendOk)                            => (Some(false),   Some((false, true)),       Return),
+            Self::Stored(_)  if elsewhere                   => (Some(false),   Some((false, true)),       Retry),
+            Self::Stored(_)                                 => (Some(false),   Some((false, true)),       Return),
+            Self::NoBrokerAddress   /* MQClientException */ => (Some(true),    Some((false, true)),       Retry),
+            // No row of Java's, whose connections are not limited: the broker was not even asked.
+            Self::Unanswered(Fault::NoConnection)           => (None,          None,                      Retry),
+            Self::Unanswered(_)     /* RemotingException */ => (Some(true),    Some((true,  undetected)), Retry),
+            Self::Refused(code)     /* MQBrokerException */
+                             if code_retries(code)          => (Some(true),    Some((true,  false)),      Retry),
+            Self::Refused(_)                                => (Some(true),    Some((true,  false)),      GiveUp),
+            Self::Unreadable(_)  /* NullPointerException */ => (None,          None,                      Fail),
+        };
+        let fault = match rules {
+            Rules::V4 => v4.map(|isolation| FaultUpdate { isolation, reachable: true }),
+            Rules::V5 => v5.map(|(isolation, reachable)| FaultUpdate { isolation, reachable }),
+        };
+        Verdict { fault, next }
     }
 }
 
@@ -84,48 +114,88 @@ mod tests {
     use super::*;
     use crate::wire::DecodeErrorKind;
 
-    fn verdict(outcome: AttemptOutcome) -> Verdict {
-        outcome.verdict(RETRY_RESPONSE_CODES)
+    const NOT_OK: [SendStatus; 3] =
+        [SendStatus::FlushDiskTimeout, SendStatus::FlushSlaveTimeout, SendStatus::SlaveNotAvailable];
+
+    /// What 4.x learns (isolation), what 5.x learns (isolation, reachable), and what both do.
+    type Row = (Option<bool>, Option<(bool, bool)>, Next);
+
+    fn row_with(outcome: AttemptOutcome, policy: Policy<'_>) -> Row {
+        let v4 = outcome.verdict(Rules::V4, &policy);
+        let v5 = outcome.verdict(Rules::V5, &policy);
+        assert_eq!(v4.next, v5.next, "{outcome:?}");
+        (v4.fault.map(|f| f.isolation), v5.fault.map(|f| (f.isolation, f.reachable)), v4.next)
+    }
+
+    fn row(outcome: AttemptOutcome) -> Row {
+        row_with(outcome, Policy::default())
     }
 
     #[test]
     fn returned_normally() {
-        assert_eq!(verdict(AttemptOutcome::Stored(SendStatus::SendOk)), Verdict::Return);
-    }
-
-    #[test]
-    fn a_store_that_is_not_ok_is_still_a_result() {
-        for status in
-            [SendStatus::FlushDiskTimeout, SendStatus::FlushSlaveTimeout, SendStatus::SlaveNotAvailable]
-        {
-            assert_eq!(verdict(AttemptOutcome::Stored(status)), Verdict::Return);
+        let stored = AttemptOutcome::Stored(SendStatus::SendOk);
+        let policy = Policy { retry_another_broker_when_not_store_ok: true, ..Policy::default() };
+        for policy in [policy, Policy::default()] {
+            assert_eq!(row_with(stored, policy), (Some(false), Some((false, true)), Next::Return));
         }
     }
 
     #[test]
-    fn a_client_exception_is_retried() {
-        assert_eq!(verdict(AttemptOutcome::NoBrokerAddress), Verdict::Retry);
-    }
-
-    #[test]
-    fn the_remoting_exceptions_are_retried() {
-        for fault in [Fault::Connect, Fault::Disconnected, Fault::TimedOut, Fault::NoConnection] {
-            assert_eq!(verdict(AttemptOutcome::Unanswered(fault)), Verdict::Retry);
+    fn a_store_that_is_not_ok_is_a_result_unless_another_broker_is_wanted() {
+        for status in NOT_OK {
+            for (wanted, next) in [(false, Next::Return), (true, Next::Retry)] {
+                let policy = Policy { retry_another_broker_when_not_store_ok: wanted, ..Policy::default() };
+                let expected = (Some(false), Some((false, true)), next);
+                assert_eq!(row_with(AttemptOutcome::Stored(status), policy), expected);
+            }
         }
     }
 
     #[test]
-    fn a_broker_exception_is_retried_for_the_codes_of_the_list_only() {
-        for code in 0..2_000 {
-            let retry = [17, 14, 1, 2, 16, 204, 205, 1500].contains(&code);
-            let expected = if retry { Verdict::Retry } else { Verdict::Fail };
-            assert_eq!(verdict(AttemptOutcome::Refused(ResponseCode(code))), expected, "code {code}");
+    fn a_client_exception_is_retried_and_isolates_in_4_x_only() {
+        assert_eq!(row(AttemptOutcome::NoBrokerAddress), (Some(true), Some((false, true)), Next::Retry));
+    }
+
+    #[test]
+    fn the_remoting_exceptions_are_retried_and_unreachable_if_somebody_finds_out_when_that_ends() {
+        for fault in [Fault::Connect, Fault::Disconnected, Fault::TimedOut] {
+            for detector in [false, true] {
+                let policy = Policy { start_detector_enable: detector, ..Policy::default() };
+                let expected = (Some(true), Some((true, !detector)), Next::Retry);
+                assert_eq!(row_with(AttemptOutcome::Unanswered(fault), policy), expected);
+            }
         }
     }
 
     #[test]
-    fn an_unchecked_exception_ends_the_send_at_once() {
+    fn our_own_limit_is_not_the_brokers_fault() {
+        assert_eq!(row(AttemptOutcome::Unanswered(Fault::NoConnection)), (None, None, Next::Retry));
+    }
+
+    #[test]
+    fn a_broker_exception_is_retried_for_the_codes_of_the_line_only() {
+        let v4 = [17, 14, 1, 16, 204, 205];
+        let v5 = [17, 14, 1, 2, 16, 204, 205, 1500];
+        for (rules, codes) in [(Rules::V4, &v4[..]), (Rules::V5, &v5[..])] {
+            for code in 0..2_000 {
+                let next = if codes.contains(&code) { Next::Retry } else { Next::GiveUp };
+                let fault = FaultUpdate { isolation: true, reachable: rules == Rules::V4 };
+                let verdict = AttemptOutcome::Refused(ResponseCode(code)).verdict(rules, &Policy::default());
+                assert_eq!(verdict, Verdict { fault: Some(fault), next }, "code {code}");
+            }
+        }
+    }
+
+    #[test]
+    fn more_codes_can_be_retried() {
+        let policy = Policy { more_retry_response_codes: &[ResponseCode::FLOW_CONTROL], ..Policy::default() };
+        let refused = AttemptOutcome::Refused(ResponseCode::FLOW_CONTROL);
+        assert_eq!(row_with(refused, policy), (Some(true), Some((true, false)), Next::Retry));
+    }
+
+    #[test]
+    fn an_unchecked_exception_ends_the_send_at_once_and_teaches_nothing() {
         let error = DecodeError::new("queueId", DecodeErrorKind::Missing);
-        assert_eq!(verdict(AttemptOutcome::Unreadable(error)), Verdict::Fail);
+        assert_eq!(row(AttemptOutcome::Unreadable(error)), (None, None, Next::Fail));
     }
 }

@@ -3,6 +3,7 @@
 mod report;
 
 use core::error::Error;
+use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use rocketlite::{Broker, Message, Producer};
 
 use super::Outcome;
@@ -154,8 +155,12 @@ fn body(index: u64, size: u64) -> Vec<u8> {
 fn progress_bar(arguments: &Arguments) -> ProgressBar {
     let target = if arguments.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(arguments.count), target);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} messages, {per_sec}, {elapsed}");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} messages, {rate}/s, {elapsed}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.with_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+        // A bar that cannot be written to is drawn without it.
+        let _ = write!(out, "{:.0}", state.per_sec());
+    }))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -4,10 +4,12 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::net::{ToSocketAddrs as _, UdpSocket};
+use std::sync::Arc;
 
 use rocketlite_core::Address;
 use rocketlite_core::producer::ProducerConfig;
 use rocketlite_core::wire::fields::SerializeType;
+use tokio::sync::Semaphore;
 
 use super::Producer;
 use super::host::{Limits, Names, ProducerHost};
@@ -182,8 +184,10 @@ impl ProducerBuilder {
             client_id: format!("{ip}@{instance}"),
             name_servers,
         };
+        let mut patience = Duration::ZERO;
         let settings = |config: &mut ProducerConfig<'_>| {
             self.apply(config);
+            patience = config.send_msg_timeout;
             config.client_ip = ip;
             // Process ids repeat in containers; random bits do not.
             config.process_id = u16::try_from(seed & 0xffff).unwrap_or_default();
@@ -191,7 +195,11 @@ impl ProducerBuilder {
         };
         let host = ProducerHost::new(names, self.limits, settings, clock.wall(), seed)
             .map_err(StartError::Setting)?;
-        Ok(Producer { driver: Driver::start(host, clock) })
+        Ok(Producer {
+            driver: Driver::start(host, clock),
+            places: Arc::new(Semaphore::new(self.limits.in_flight)),
+            patience,
+        })
     }
 
     fn apply(&self, config: &mut ProducerConfig<'_>) {

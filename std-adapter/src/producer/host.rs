@@ -1,7 +1,6 @@
 //! The engine, its memory, and the callers that wait for it.
 
 use core::fmt;
-use core::time::Duration;
 use std::sync::Arc;
 
 use heapless::Deque;
@@ -10,13 +9,14 @@ use rocketlite_core::producer::{
     ConfigError, Event, Link, MessageQueue, Producer as Engine, ProducerConfig, ProducerMemory,
 };
 use rocketlite_core::route::{BrokerRoute, QueueRef, TopicRoute};
+use rocketlite_core::select::FaultItem;
 use rocketlite_core::send::InFlight;
 use rocketlite_core::send::decision::AttemptOutcome;
 use rocketlite_core::send::outcome::SendResult;
 use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Address, Extent, Instant, SendId, Slot, WallClock};
 use self_cell::{MutBorrow, self_cell};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use super::error::SendError;
 use crate::drive::Host;
@@ -54,7 +54,9 @@ struct Memory {
     frame_pieces: Vec<Extent>,
     topics: Vec<Slot<TopicRoute>>,
     queues: Vec<QueueRef>,
+    write_queue_nums: Vec<u16>,
     brokers: Vec<Slot<BrokerRoute>>,
+    faults: Vec<Option<FaultItem>>,
     in_flight: Vec<Slot<InFlight>>,
     bodies: Vec<u8>,
     body_pieces: Vec<Extent>,
@@ -73,7 +75,9 @@ impl Memory {
             frame_pieces: vec![Extent::EMPTY; limits.connections],
             topics: slots(limits.topics),
             queues: vec![QueueRef::EMPTY; limits.topics * limits.queues_per_topic],
+            write_queue_nums: vec![0; limits.topics * limits.brokers],
             brokers: slots(limits.brokers),
+            faults: vec![None; limits.brokers],
             in_flight: slots(limits.in_flight),
             bodies: vec![0; limits.body_bytes],
             body_pieces: vec![Extent::EMPTY; limits.in_flight],
@@ -89,7 +93,9 @@ impl Memory {
             frame_pieces: &mut self.frame_pieces,
             topics: &mut self.topics,
             queues: &mut self.queues,
+            write_queue_nums: &mut self.write_queue_nums,
             brokers: &mut self.brokers,
+            faults: &mut self.faults,
             in_flight: &mut self.in_flight,
             bodies: &mut self.bodies,
             body_pieces: &mut self.body_pieces,
@@ -118,15 +124,16 @@ pub(super) struct ProducerHost {
     engine: Owned,
     /// By place of the send.
     waiters: Vec<Waiter>,
-    /// Callers that wait for room.
+    /// Callers that have a place and wait for room for their bodies: no more than there are places.
     queue: Vec<oneshot::Sender<()>>,
     stopped: Arc<Notify>,
-    patience: Duration,
 }
 
 /// Who waits for a send, and what is needed to describe its failure.
 #[derive(Debug, Default)]
 struct Waiter {
+    /// Given back when the send has ended and its place in the engine is free.
+    place: Option<OwnedSemaphorePermit>,
     outcome: Option<oneshot::Sender<Result<SendResult, SendError>>>,
     topic: String,
     brokers_sent: Vec<String>,
@@ -141,12 +148,11 @@ pub(super) enum Target<'a> {
     Hash(i32),
 }
 
-/// Whether the engine took a message.
-pub(super) enum Accepted {
-    Yes(oneshot::Receiver<Result<SendResult, SendError>>),
-    /// There was no room; told when there may be.
-    Later(oneshot::Receiver<()>),
-}
+/// Where the outcome of an accepted send will arrive.
+pub(super) type Outcome = oneshot::Receiver<Result<SendResult, SendError>>;
+
+/// Told when there may be room.
+pub(super) type Room = oneshot::Receiver<()>;
 
 impl ProducerHost {
     pub(super) fn new(
@@ -157,33 +163,29 @@ impl ProducerHost {
         seed: u64,
     ) -> Result<Self, String> {
         let parts = Parts { names, memory: Memory::new(&limits) };
-        let mut patience = Duration::ZERO;
         let engine = Owned::try_new(MutBorrow::new(parts), |parts| {
             let parts = parts.borrow_mut();
             let names = &parts.names;
             let mut config =
                 ProducerConfig::new(&names.producer_group, &names.client_id, &names.name_servers);
             settings(&mut config);
-            patience = config.send_msg_timeout;
             Engine::new(config, parts.memory.named(), clock, seed)
                 .map_err(|error: ConfigError<'_>| error.to_string())
         })?;
         let mut waiters = Vec::new();
         waiters.resize_with(limits.in_flight, Waiter::default);
-        Ok(Self { engine, waiters, queue: Vec::new(), stopped: Arc::new(Notify::new()), patience })
+        Ok(Self { engine, waiters, queue: Vec::new(), stopped: Arc::new(Notify::new()) })
     }
 
-    /// How long a caller waits for room: as long as for the send itself.
-    pub(super) const fn patience(&self) -> Duration {
-        self.patience
-    }
-
+    /// Offers a message to the engine. `place` is kept until the send has ended; the inner error tells when there may be
+    /// room.
     pub(super) fn submit(
         &mut self,
         now: Instant,
         message: &Message<'_>,
         target: Target<'_>,
-    ) -> Result<Accepted, SendError> {
+        place: &mut Option<OwnedSemaphorePermit>,
+    ) -> Result<Result<Outcome, Room>, SendError> {
         let accepted = self.engine.with_dependent_mut(|_, engine| match target {
             Target::Any => engine.send(now, message),
             Target::OneWay => engine.send_oneway(now, message),
@@ -195,17 +197,18 @@ impl ProducerHost {
                 let (sender, outcome) = oneshot::channel();
                 if let Some(waiter) = self.waiters.get_mut(usize::from(id.index())) {
                     waiter.outcome = Some(sender);
+                    waiter.place = place.take();
                     waiter.topic.clear();
                     waiter.topic.push_str(message.topic());
                     waiter.brokers_sent.clear();
                 }
-                Ok(Accepted::Yes(outcome))
+                Ok(Ok(outcome))
             }
             Err(error) if error.is_temporary() => {
                 let (sender, room) = oneshot::channel();
                 self.queue.retain(|waiting| !waiting.is_closed());
                 self.queue.push(sender);
-                Ok(Accepted::Later(room))
+                Ok(Err(room))
             }
             Err(error) => Err(SendError::refused(&error)),
         }
@@ -246,6 +249,7 @@ impl ProducerHost {
                 error: Box::new(error),
             }),
         };
+        waiter.place = None;
         if let Some(caller) = waiter.outcome.take() {
             drop(caller.send(outcome));
         }

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// The files of cases that have one input and one answer. Those of scripts over time have tests of their own.
-pub const FILES: [&str; 7] = [
+/// The files whose cases are run one by one. The traces of whole producers have tests of their own.
+pub const FILES: [&str; 9] = [
+    "fault_4.9.7.jsonl",
+    "fault_5.4.0.jsonl",
     "frames.jsonl",
     "messages.jsonl",
     "messages_4.9.7.jsonl",

@@ -141,3 +141,35 @@ fn sends_that_wait_for_one_route_share_the_question() {
         assert!(bench.outcome(id).is_ok());
     }
 }
+
+#[test]
+fn a_topic_is_not_forgotten_in_the_middle_of_its_question() {
+    let mut bench = Bench::new();
+    for topic in ["T", "U"] {
+        bench.producer.send(bench.now, &Message::new(topic, b"x")).unwrap();
+        bench.drive();
+        bench.answer_route(&[("a", 1)]);
+        let request = bench.take(RequestCode::SEND_MESSAGE_V2);
+        bench.answer_stored(&request, 0);
+        bench.pass(1_000);
+    }
+    while let Some(event) = bench.producer.poll_event() {
+        if let Event::Sent { id } = event {
+            bench.outcome(id).unwrap();
+        }
+    }
+    // The route of T is due; it is also the topic that was used longest ago.
+    bench.now = bench.now.after(Duration::from_secs(28));
+    bench.producer.handle_timeout(bench.now);
+    let Some(ConnectionRequest::Transmit { connection }) = bench.producer.poll_connection() else { panic!() };
+    let mut bytes = vec![0; 10];
+    assert_eq!(bench.producer.poll_transmit(connection, &mut bytes), 10);
+    bench.producer.send(bench.now, &Message::new("V", b"x")).unwrap();
+    let mut rest = [0; 1_000];
+    let len = bench.producer.poll_transmit(connection, &mut rest);
+    bytes.extend_from_slice(&rest[..len]);
+    let end = 4 + usize::try_from(u32::from_be_bytes(bytes[..4].try_into().unwrap())).unwrap();
+    let question = RemotingCommand::decode(&bytes[4..end]).unwrap();
+    let topic = question.ext_fields.iter().flatten().find(|(key, _)| *key == *"topic");
+    assert_eq!(topic.unwrap().1.unwrap().to_string(), "T");
+}

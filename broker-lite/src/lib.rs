@@ -4,6 +4,7 @@
 //! deadlines from it. Messages live in [`CommitLog`], a ring over memory the caller named; everything
 //! else has a place in [`BrokerMemory`]. The crate never reads a clock, opens a socket, allocates or panics.
 #![no_std]
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(test),
     deny(

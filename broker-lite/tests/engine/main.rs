@@ -1,6 +1,7 @@
 //! The engine from outside: frames in, frames out, no sockets.
 
 mod batch;
+mod chaos;
 mod commit_log;
 mod config;
 mod harness;

@@ -8,6 +8,7 @@ mod frames;
 mod headers;
 mod messages;
 mod route;
+mod send;
 mod validators;
 
 use rocketlite_tests::golden::{FILES, Vectors};

@@ -4,6 +4,7 @@ pub mod encode;
 pub mod golden;
 pub mod program;
 pub mod raw;
+pub mod scripted;
 
 use std::io::Write as _;
 

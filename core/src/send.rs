@@ -36,7 +36,7 @@ impl SendId {
 pub struct InFlight {
     pub(crate) topic: SlotId,
     pub(crate) target: Target,
-    pub(crate) one_way: bool,
+    pub(crate) mode: SendMode,
     /// Property string, body and the broker's name of an explicit queue, in this order.
     pub(crate) bytes: Extent,
     pub(crate) parts: Parts,
@@ -62,6 +62,17 @@ pub struct InFlight {
 pub(crate) struct Parts {
     pub(crate) properties: usize,
     pub(crate) body: usize,
+}
+
+/// How the caller sends, which decides what is tried again (`CommunicationMode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SendMode {
+    /// By the loop of `DefaultMQProducerImpl#sendDefaultImpl`.
+    Sync,
+    /// By `MQClientAPIImpl#onExceptionImpl`.
+    Async,
+    /// Once, without an answer.
+    OneWay,
 }
 
 /// Where a send may go.

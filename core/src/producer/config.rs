@@ -51,6 +51,8 @@ pub struct ProducerConfig<'c> {
     pub detect_timeout: Duration,
     /// A broker that cannot be reached is probed after: 2 s, which Java rounds up to a multiple of 3 s.
     pub detect_interval: Duration,
+    /// Attempts of an asynchronous send after the first, below [`MAX_ATTEMPTS`]: 2.
+    pub retry_times_when_send_async_failed: u8,
     /// Largest body in bytes: 4 MiB.
     pub max_message_size: usize,
     /// How often the routes of known topics are asked for again: 30 s.
@@ -99,6 +101,7 @@ impl<'c> ProducerConfig<'c> {
             default_topic_queue_nums: 4,
             send_msg_timeout: Duration::from_secs(3),
             retry_times_when_send_failed: 2,
+            retry_times_when_send_async_failed: 2,
             rules: Rules::V5,
             more_retry_response_codes: &[],
             retry_another_broker_when_not_store_ok: false,
@@ -140,7 +143,11 @@ impl<'c> ProducerConfig<'c> {
         match () {
             () if self.client_id.is_empty() => Err(ConfigError::NoClientId),
             () if self.name_servers.is_empty() => Err(ConfigError::NoNameServer),
-            () if self.retry_times_when_send_failed >= MAX_ATTEMPTS => Err(ConfigError::TooManyAttempts),
+            () if self.retry_times_when_send_failed.max(self.retry_times_when_send_async_failed)
+                >= MAX_ATTEMPTS =>
+            {
+                Err(ConfigError::TooManyAttempts)
+            }
             () => Ok(()),
         }
     }
@@ -156,7 +163,7 @@ pub enum ConfigError<'c> {
     NoClientId,
     /// `name_servers` is empty.
     NoNameServer,
-    /// `retry_times_when_send_failed` is not below [`MAX_ATTEMPTS`].
+    /// `retry_times_when_send_failed` or `retry_times_when_send_async_failed` is not below [`MAX_ATTEMPTS`].
     TooManyAttempts,
     /// There is too little of the memory that is named.
     TooLittleMemory {
@@ -181,7 +188,10 @@ impl fmt::Display for ConfigError<'_> {
             Self::NoClientId => f.write_str("client_id is empty"),
             Self::NoNameServer => f.write_str("name_servers is empty: at least one is needed"),
             Self::TooManyAttempts => {
-                write!(f, "retry_times_when_send_failed must be below {MAX_ATTEMPTS}")
+                write!(
+                    f,
+                    "retry_times_when_send_failed and retry_times_when_send_async_failed must be below {MAX_ATTEMPTS}"
+                )
             }
             Self::TooLittleMemory { what, least } => write!(f, "memory for {what}: at least {least} needed"),
             Self::TooMuchMemory { what, most } => write!(f, "memory for {what}: at most {most} can be used"),

@@ -10,8 +10,8 @@ use crate::engine::ConnectionId;
 use crate::route::{BrokerName, QueueRef};
 use crate::select::{FaultItem, FaultUpdate, RoundRobin};
 use crate::send::decision::{AttemptOutcome, Fault, Next, Verdict};
-use crate::send::outcome::{Remark, SendError, SendErrorKind, SendResult};
-use crate::send::{InFlight, SendId, SendState, Target, attempt};
+use crate::send::outcome::{Remark, SendError, SendErrorKind, SendResult, SendStatus};
+use crate::send::{InFlight, SendId, SendMode, SendState, Target, attempt};
 use crate::{Extent, Instant, SlotId};
 
 impl State<'_> {
@@ -67,7 +67,8 @@ impl State<'_> {
             self.give_up(now, id, kind);
             return None;
         }
-        let (target, left) = (send.target, send.timeout.checked_sub(now.since(send.first)));
+        let (target, mode) = (send.target, send.mode);
+        let left = send.timeout.checked_sub(now.since(send.first));
         let Some(queue) = self.select(now, id) else {
             // A broker the caller named and no route knows has no address; a topic without queues has no route.
             let unknown = SendErrorKind::Attempt(AttemptOutcome::NoBrokerAddress);
@@ -75,9 +76,13 @@ impl State<'_> {
             self.give_up(now, id, kind);
             return None;
         };
-        let Some(budget) = left else {
-            self.give_up(now, id, SendErrorKind::CallTimedOut);
-            return None;
+        let budget = match left {
+            Some(left) => left,
+            None if mode == SendMode::Async => return self.attempt_without_time(now, id, queue),
+            None => {
+                self.give_up(now, id, SendErrorKind::CallTimedOut);
+                return None;
+            }
         };
         let budget = self.attempt_budget(id, budget);
         let born = self.clock.unix_millis(now);
@@ -91,6 +96,7 @@ impl State<'_> {
         let Some(address) = self.routes.master(queue.broker).cloned() else {
             return Some(AttemptOutcome::NoBrokerAddress);
         };
+        self.submitted(now, id, queue.broker);
         let timeout = self.config.connect_timeout;
         let (connect, given_up) = self.links.connect(now, &address, timeout, self.name_server.connection);
         if let Some(address) = given_up {
@@ -112,6 +118,30 @@ impl State<'_> {
         }
     }
 
+    /// In 4.x an asynchronous send whose time is used up still makes its attempts, each of which fails at once.
+    fn attempt_without_time(&mut self, now: Instant, id: SlotId, queue: QueueRef) -> Option<AttemptOutcome> {
+        let born = self.clock.unix_millis(now);
+        self.sends.get_mut(id)?.begin_attempt(now, queue, Duration::ZERO, born);
+        Some(AttemptOutcome::Unanswered(Fault::NoTime))
+    }
+
+    /// The loop of an asynchronous send ends with its first request, whatever comes of that, and takes the broker for a
+    /// good one.
+    fn submitted(&mut self, now: Instant, id: SlotId, broker: SlotId) {
+        let is_first = |send: &InFlight| {
+            send.mode == SendMode::Async
+                && send.attempts == 1
+                && !send.attempt.reconnected
+                && send.is_default_path()
+        };
+        if self.sends.get(id).is_some_and(is_first) {
+            let verdict = AttemptOutcome::Stored(SendStatus::SendOk).async_verdict(self.config.rules);
+            if let Some(update) = verdict.fault {
+                self.learn(now, broker, Duration::ZERO, update);
+            }
+        }
+    }
+
     /// The time for an attempt of what is left for the send: an attempt that is not the last may have a limit of its own
     /// (`sendMsgMaxTimeoutPerRequest`), so that a broker that hangs leaves time for another.
     fn attempt_budget(&self, id: SlotId, left: Duration) -> Duration {
@@ -125,12 +155,12 @@ impl State<'_> {
     /// The queue for the next attempt.
     fn select(&mut self, now: Instant, id: SlotId) -> Option<QueueRef> {
         let send = self.sends.get(id)?;
-        let (topic, target, last) = (send.topic, send.target, send.last_broker());
+        let (topic, target, mode, last) = (send.topic, send.target, send.mode, send.last_broker());
         if !matches!(target, Target::Any) {
             return self.routes.chosen(topic, target, &self.named_broker(id));
         }
         // `ThreadLocalIndex#reset`, at each attempt but the first.
-        let resets = last.is_some() && self.strategy.resets();
+        let resets = last.is_some() && mode == SendMode::Sync && self.strategy.resets();
         let reset = resets.then(|| RoundRobin::new(self.first_index_number() & i32::MAX));
         let queue = self.routes.select(now, topic, &mut self.strategy, last, reset)?;
         let (broker, queue_id) = (queue.broker, queue.queue_id);
@@ -185,7 +215,7 @@ impl State<'_> {
         let Some(send) = self.sends.get_mut(id) else { return false };
         send.last_outcome = Some(outcome);
         let (queue, latency) = (send.attempt.queue, now.since(send.attempt.begin));
-        let (is_default_path, one_way) = (send.is_default_path(), send.one_way);
+        let (is_default_path, mode) = (send.is_default_path(), send.mode);
         self.events.push(Event::Attempted {
             id: SendId(id),
             broker: queue.broker,
@@ -193,13 +223,18 @@ impl State<'_> {
             latency,
             outcome,
         });
-        let Verdict { fault, next } = outcome.verdict(self.config.rules, &self.config.policy());
-        if let Some(update) = fault.filter(|_| is_default_path) {
+        let Verdict { fault, next } = match mode {
+            SendMode::Async => outcome.async_verdict(self.config.rules),
+            SendMode::Sync | SendMode::OneWay => outcome.verdict(self.config.rules, &self.config.policy()),
+        };
+        if let Some(update) = fault.filter(|_| is_default_path || mode == SendMode::Async) {
             self.learn(now, queue.broker, latency, update);
         }
         match next {
             Next::Return => self.finish(now, id),
-            Next::Retry if is_default_path && !one_way => return true,
+            Next::Retry if mode == SendMode::Async || is_default_path && mode == SendMode::Sync => {
+                return true;
+            }
             Next::Retry | Next::GiveUp => self.give_up(now, id, SendErrorKind::Attempt(outcome)),
             Next::Fail => self.fail(now, id, SendErrorKind::Attempt(outcome)),
         }
@@ -289,11 +324,13 @@ impl State<'_> {
 
     pub(super) fn fail(&mut self, now: Instant, id: SlotId, kind: SendErrorKind) {
         let Some(send) = self.sends.get_mut(id) else { return };
+        let is_unanswered = matches!(kind, SendErrorKind::Attempt(AttemptOutcome::Unanswered(_)));
         let error = SendError {
             kind,
             attempts: send.attempts,
             elapsed: now.since(send.first),
-            coded: send.is_default_path(),
+            // The callback of an asynchronous send gets the exception of its last attempt as it is.
+            coded: send.is_default_path() && !(send.mode == SendMode::Async && is_unanswered),
             remark: core::mem::take(&mut send.remark),
         };
         send.outcome = Some(Err(error));

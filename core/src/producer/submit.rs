@@ -11,7 +11,7 @@ use crate::message::validate::{MessageLimits, check_message};
 use crate::route::QueueRef;
 use crate::send::attempt::Attempt;
 use crate::send::outcome::Remark;
-use crate::send::{InFlight, Parts, SendId, SendState, Target};
+use crate::send::{InFlight, Parts, SendId, SendMode, SendState, Target};
 use crate::wire::cursor::Writer;
 use crate::{Extent, Instant};
 
@@ -32,7 +32,7 @@ impl State<'_> {
         message: &Message<'a>,
         target: Target,
         broker_name: &str,
-        one_way: bool,
+        mode: SendMode,
     ) -> Result<SendId, SubmitError<'a>> {
         if self.phase != Phase::Running {
             return Err(SubmitError::NotRunning);
@@ -53,12 +53,16 @@ impl State<'_> {
             self.bodies.free(bytes);
             return Err(SubmitError::TooManyTopics { limit: self.routes.topics.capacity() });
         };
-        // Only the default path of a send that is answered tries again.
-        let retries = matches!(target, Target::Any) && !one_way;
+        let retries = match (mode, target) {
+            (SendMode::Sync, Target::Any) => self.config.retry_times_when_send_failed,
+            // To the same broker, if the caller has chosen it.
+            (SendMode::Async, _) => self.config.retry_times_when_send_async_failed,
+            _ => 0,
+        };
         let send = InFlight {
             topic,
             target,
-            one_way,
+            mode,
             bytes,
             parts,
             flag: message.flag(),
@@ -66,11 +70,7 @@ impl State<'_> {
             first: now,
             timeout: self.config.send_msg_timeout,
             attempts: 0,
-            attempts_total: if retries {
-                self.config.retry_times_when_send_failed.saturating_add(1)
-            } else {
-                1
-            },
+            attempts_total: retries.saturating_add(1),
             attempt: Attempt::none(now, QueueRef::EMPTY),
             last_outcome: None,
             remark: Remark::default(),

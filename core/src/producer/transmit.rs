@@ -6,7 +6,7 @@ use super::lookups::DEFAULT_TOPIC;
 use crate::SlotId;
 use crate::engine::ConnectionId;
 use crate::route::{Lookup, Question};
-use crate::send::{SendState, attempt};
+use crate::send::{SendMode, SendState, attempt};
 use crate::wire::Text;
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder};
@@ -75,7 +75,7 @@ impl State<'_> {
         self.links.pop(connection, &mut self.sends);
         let Some(send) = self.sends.get_mut(id) else { return };
         send.state = SendState::Waiting(connection);
-        if send.one_way {
+        if send.mode == SendMode::OneWay {
             self.written_one_way(id);
         }
     }

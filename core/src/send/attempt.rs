@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use super::InFlight;
 use super::outcome::{SendResult, SendStatus};
+use super::{InFlight, SendMode};
 use crate::Instant;
 use crate::message::id::OffsetMessageId;
 use crate::producer::ProducerConfig;
@@ -75,7 +75,7 @@ pub(crate) fn encode(
         language: config.language,
         version: config.version,
         opaque: send.attempt.opaque,
-        flag: if send.one_way { FLAG_ONE_WAY } else { 0 },
+        flag: if send.mode == SendMode::OneWay { FLAG_ONE_WAY } else { 0 },
         remark: None,
     };
     let mut frame = FrameEncoder::begin(writer, head);

@@ -226,6 +226,7 @@ impl fmt::Display for AttemptOutcome {
                 f.write_str("the connection was lost before the broker answered")
             }
             Self::Unanswered(Fault::TimedOut) => f.write_str("the broker did not answer in time"),
+            Self::Unanswered(Fault::NoTime) => f.write_str("no time was left to ask the broker"),
             Self::Unanswered(Fault::NoConnection) => f.write_str("all connections are in use"),
             Self::Refused(code) => write!(f, "the broker refused the message with code {code}"),
             Self::Unreadable(error) => unreadable(f, error),

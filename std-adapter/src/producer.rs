@@ -84,8 +84,9 @@ impl Producer {
         self.submit(message, Target::Hash(hash)).await
     }
 
-    /// Takes no more messages, waits for the sends in flight, tells the brokers and closes all connections.
-    pub async fn shutdown(self) {
+    /// Takes no more messages, waits for the sends in flight, tells the brokers and closes all connections. Other tasks
+    /// may still be sending: what was accepted ends as ever, what was not is [`SendError::NotRunning`].
+    pub async fn shutdown(&self) {
         let stopped = self.driver.input(|host, now| {
             host.shutdown(now);
             host.stopped()

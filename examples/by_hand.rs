@@ -140,8 +140,9 @@ impl Story<'_> {
             let command = RemotingCommand::decode(frame)?;
             let (code, opaque) = (RequestCode(command.code), command.opaque);
             println!("  Transmit  {} bytes on connection {}: {code}", frame.len() + 4, connection.index());
-            for (key, value) in command.ext_fields.iter().flatten() {
-                println!("              {key} = {}", value?);
+            let fields = command.ext_fields.iter().flatten();
+            for (key, value) in fields.filter_map(|(key, value)| Some((key, value?))) {
+                println!("              {key} = {}", value.to_string().escape_debug());
             }
             println!("              body: {}", String::from_utf8_lossy(command.body));
             self.requests.push(Request { connection, code, opaque });

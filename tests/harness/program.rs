@@ -136,13 +136,14 @@ impl Running {
         &mut self.child
     }
 
-    /// Asks it to end: SIGTERM.
+    /// Sends it a signal: `TERM`, `INT`.
     ///
     /// # Panics
-    /// If it cannot be asked.
-    pub fn terminate(&self) {
+    /// If that is not possible.
+    pub fn signal(&self, name: &str) {
         // The shell's own `kill` is there on every machine that has a shell.
-        let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()]).status();
+        let id = self.child.id().to_string();
+        let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &id]).status();
         assert!(status.is_ok_and(|status| status.success()), "no signal was sent");
     }
 
@@ -221,12 +222,24 @@ impl RunningBroker {
         }
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks it to end as a service manager does, and waits until it has.
     ///
     /// # Panics
     /// If it does not end with success, or has anything to say on its way.
-    pub fn stop(mut self) {
-        self.running.terminate();
+    pub fn stop(self) {
+        self.stop_by("TERM");
+    }
+
+    /// Asks it to end as a terminal does, and waits until it has.
+    ///
+    /// # Panics
+    /// If it does not end with success, or has anything to say on its way.
+    pub fn interrupt(self) {
+        self.stop_by("INT");
+    }
+
+    fn stop_by(mut self, signal: &str) {
+        self.running.signal(signal);
         let status = self.running.wait(DEADLINE);
         let stderr = self.running.complaints();
         assert!(status.success() && stderr.is_empty(), "{status}: {stderr}");

@@ -63,7 +63,8 @@ impl<'m, T> Slots<'m, T> {
         let len = slots.len().min(Self::MAX_CAPACITY);
         let slots = slots.get_mut(..len).unwrap_or_default();
         let last = u16::try_from(len.saturating_sub(1)).unwrap_or(u16::MAX);
-        for (place, slot) in (0u16..).zip(slots.iter_mut()) {
+        // The places come second: a number after the last one must not be asked for, there may be none.
+        for (slot, place) in slots.iter_mut().zip(0u16..) {
             slot.entry = None;
             slot.next_free = place.saturating_add(1).min(last);
         }
@@ -136,14 +137,14 @@ impl<'m, T> Slots<'m, T> {
 
     /// All entries by place.
     pub fn iter(&self) -> impl Iterator<Item = (SlotId, &T)> {
-        (0u16..).zip(self.slots.iter()).filter_map(|(index, slot)| {
+        self.slots.iter().zip(0u16..).filter_map(|(slot, index)| {
             Some((SlotId { index, generation: slot.generation }, slot.entry.as_ref()?))
         })
     }
 
     /// All entries by place.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (SlotId, &mut T)> {
-        (0u16..).zip(self.slots.iter_mut()).filter_map(|(index, slot)| {
+        self.slots.iter_mut().zip(0u16..).filter_map(|(slot, index)| {
             let id = SlotId { index, generation: slot.generation };
             Some((id, slot.entry.as_mut()?))
         })
@@ -169,6 +170,14 @@ mod tests {
         assert_eq!(slots.iter().map(|(_, entry)| *entry).collect::<std::vec::Vec<_>>(), ['c', 'b']);
         assert_eq!(slots.remove(second), Some('b'));
         assert_eq!(slots.len(), 1);
+    }
+
+    #[test]
+    fn a_table_may_have_every_place_that_has_a_number() {
+        let mut memory = std::vec![Slot::EMPTY; Slots::<u8>::MAX_CAPACITY + 1];
+        let mut slots = Slots::new(&mut memory);
+        while slots.insert(0).is_ok() {}
+        assert_eq!((slots.len(), slots.iter().count(), slots.iter_mut().count()), (65_535, 65_535, 65_535));
     }
 
     #[test]

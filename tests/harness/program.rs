@@ -3,6 +3,7 @@
 //! Cargo names the path of a program to the tests of its own package only, so it is asked to build them. What it builds
 //! is what stands in the sources, also when nothing but this package's tests are run.
 
+use core::time::Duration;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,12 +11,12 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
 /// The longest that anything here is waited for, builds apart.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The `rocketlite` program with `arguments`.
 ///
@@ -282,7 +283,7 @@ fn build(package: &str, kind: &str, name: &str) -> PathBuf {
     let messages = output.stdout.split(|byte| *byte == b'\n');
     let values = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
     let executables = values.filter(|value| value["target"]["name"] == name);
-    let path = executables.filter_map(|value| value["executable"].as_str().map(PathBuf::from)).last();
+    let path = executables.filter_map(|value| value["executable"].as_str().map(PathBuf::from)).next_back();
     path.unwrap_or_else(|| panic!("cargo does not say where it built {kind} {name}"))
 }
 

@@ -1,6 +1,6 @@
 //! A RocketMQ for a test or a small service, in its own process: no container, no port to choose, gone when it is dropped.
 
-use std::error::Error;
+use core::error::Error;
 
 use rocketlite::broker::WhenFull;
 use rocketlite::{Broker, Message, Producer};

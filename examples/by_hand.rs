@@ -4,8 +4,8 @@
 //! The engine asks for everything it wants: a connection to be opened, bytes to be sent, to be woken later. It hears of
 //! everything that happens: time, connections, bytes. Between the two nothing is hidden, no thread and no clock.
 
-use std::error::Error;
-use std::time::Duration;
+use core::error::Error;
+use core::time::Duration;
 
 use rocketlite_core::producer::Event;
 use rocketlite_core::wire::code::{LanguageCode, RequestCode, ResponseCode};

@@ -1,6 +1,6 @@
 //! Sends ten messages and waits for each result: `send_sync [NAMESRV]`. Without a name server it starts a broker of its own.
 
-use std::error::Error;
+use core::error::Error;
 
 use rocketlite::{Broker, Message, Producer};
 

@@ -99,7 +99,7 @@ pub enum DisconnectReason {
     Decode(DecodeError),
     /// Nothing moved for `idle_timeout`.
     Idle,
-    /// A frame was still incomplete after `frame_timeout`.
+    /// A frame was still incomplete after `frame_timeout`, or did not go on while others waited for its memory.
     SlowFrame,
     /// Half of an answer was sent, and what it was made of changed or was evicted.
     LostAnswer,

@@ -226,21 +226,38 @@ impl<H: Host> Driver<H> {
                 () = changed.notified() => continue,
                 ready = ready => ready,
             };
-            let mut inner = self.lock();
-            let now = self.clock.now();
-            match ready {
-                Ok(ready) => {
-                    if ready.is_writable() {
-                        inner.flush(id, now);
-                    }
-                    if ready.is_readable() || ready.is_read_closed() {
-                        inner.read(id, &stream, now);
-                    }
-                }
-                Err(_) => inner.lost(id, now),
+            if self.proceed(id, &stream, &ready) {
+                // A socket that is never empty would keep the thread to itself otherwise.
+                tokio::task::yield_now().await;
             }
-            self.drain(&mut inner);
         }
+    }
+}
+
+impl<H: Host> Driver<H> {
+    /// Reads and writes what a connection is ready for. Returns whether there may be more to read.
+    fn proceed(
+        self: &Arc<Self>,
+        id: ConnectionId,
+        stream: &TcpStream,
+        ready: &std::io::Result<tokio::io::Ready>,
+    ) -> bool {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        let mut more = false;
+        match ready {
+            Ok(ready) => {
+                if ready.is_writable() {
+                    inner.flush(id, now);
+                }
+                if ready.is_readable() || ready.is_read_closed() {
+                    more = inner.read(id, stream, now);
+                }
+            }
+            Err(_) => inner.lost(id, now),
+        }
+        self.drain(&mut inner);
+        more
     }
 }
 
@@ -326,16 +343,19 @@ impl<H: Host> Inner<H> {
         self.transmit(id, now);
     }
 
-    fn read(&mut self, id: ConnectionId, stream: &TcpStream, now: Instant) {
+    /// Reads what is there, a few buffers at most. Returns whether there may be more.
+    fn read(&mut self, id: ConnectionId, stream: &TcpStream, now: Instant) -> bool {
         for _ in 0..READS_IN_A_ROW {
             if self.socket(id).is_none_or(|socket| !socket.inbox.is_empty()) {
-                return;
+                return false;
             }
             let len = match stream.try_read(&mut self.buffer) {
-                Ok(0) => return self.lost(id, now),
-                Ok(len) => len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => return self.lost(id, now),
+                Ok(len @ 1..) => len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Ok(0) | Err(_) => {
+                    self.lost(id, now);
+                    return false;
+                }
             };
             let bytes = self.buffer.get(..len).unwrap_or_default();
             let taken = self.host.with(|engine| engine.handle_received(now, id, bytes));
@@ -346,12 +366,13 @@ impl<H: Host> Inner<H> {
                     socket.inbox.extend_from_slice(rest);
                     self.stalled.push(id);
                 }
-                return;
+                return true;
             }
             if len < BUFFER_BYTES {
-                return;
+                return true;
             }
         }
+        true
     }
 
     /// Offers again what the engine did not take before. Returns whether it took anything.

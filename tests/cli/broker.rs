@@ -10,7 +10,7 @@ use crate::{send, stored};
 #[test]
 fn a_broker_says_where_it_serves_and_ends_when_it_is_asked_to() {
     let broker = RunningBroker::spawn(&[]);
-    let address: std::net::SocketAddr = broker.address.parse().expect("an address");
+    let address: core::net::SocketAddr = broker.address.parse().expect("an address");
     assert!(address.ip().is_loopback() && address.port() != 0);
     TcpStream::connect(address).expect("it serves");
     broker.stop();

@@ -9,9 +9,9 @@ mod send;
 use rocketlite_tests::program::{Finished, RunningBroker, rocketlite, run};
 use serde_json::Value;
 
-/// `rocketlite send` to a broker that runs.
+/// `rocketlite send` to a broker that runs, with time also on a machine that is busy with something else.
 fn send(broker: &RunningBroker, arguments: &[&str]) -> Finished {
-    run(rocketlite(&[&["send", "--namesrv", &broker.address], arguments].concat()))
+    run(rocketlite(&[&["send", "--namesrv", &broker.address, "--timeout", "30000"], arguments].concat()))
 }
 
 /// The lines that `rocketlite send --json` prints, which all say that a message was stored.

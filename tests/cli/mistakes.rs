@@ -1,7 +1,8 @@
 //! What is wrong is said in one line that names it, and the exit code is not 0.
 
+use core::time::Duration;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rocketlite_tests::program::{DEADLINE, Finished, RunningBroker, rocketlite, run, run_with_input};
 

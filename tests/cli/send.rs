@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::ChildStdin;
 
 use rocketlite_tests::program::{DEADLINE, Running, RunningBroker, rocketlite, run, run_with_input};
@@ -69,8 +70,7 @@ fn sizes_up_to_the_largest_body_are_sent() {
 #[test]
 fn a_file_is_a_body_whatever_its_bytes_are() {
     let broker = RunningBroker::spawn(&[]);
-    // This test's own program: a file that is there and is no text. Only its first bytes fit.
-    let file = std::env::temp_dir().join(format!("rocketlite-cli-{}.bin", std::process::id()));
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("body-{}", std::process::id()));
     std::fs::write(&file, (0..=255).cycle().take(100_000).collect::<Vec<u8>>()).expect("a file");
     let path = file.to_str().expect("a path that is text");
     let finished = send(&broker, &["--topic", "T", "--file", path, "--json"]);

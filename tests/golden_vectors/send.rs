@@ -89,6 +89,9 @@ fn settings(case: &Value, rules: Rules, config: &mut ProducerConfig<'static>) {
             "mqClientApiTimeout" => config.mq_client_api_timeout = millis(),
             "sendMsgMaxTimeoutPerRequest" => config.send_msg_max_timeout_per_request = Some(millis()),
             "retryTimesWhenSendFailed" => config.retry_times_when_send_failed = number().try_into().unwrap(),
+            "retryTimesWhenSendAsyncFailed" => {
+                config.retry_times_when_send_async_failed = number().try_into().unwrap();
+            }
             "retryAnotherBrokerWhenNotStoreOK" => {
                 config.retry_another_broker_when_not_store_ok = value.as_bool().unwrap();
             }
@@ -119,7 +122,7 @@ fn send(case: &Value, rules: Rules, world: &mut World<Servers>, names: &mut Name
         .with_properties(&properties);
     let accepted = submit(case, world, &sent);
     let (outcome, elapsed) = match accepted {
-        Err(error) => (trace::refused(&error), Duration::ZERO),
+        Err(error) => (trace::refused(case, &error), Duration::ZERO),
         Ok(id) => {
             let elapsed = world.run_until_sent(id);
             (trace::outcome(case, rules, world, names, id), elapsed)
@@ -128,7 +131,7 @@ fn send(case: &Value, rules: Rules, world: &mut World<Servers>, names: &mut Name
     let timeout = case["producer"]["sendMsgTimeout"].as_u64().unwrap_or(3_000);
     json!({
         "lookups": world.script.lookups(),
-        "selects": trace::selects(rules, world),
+        "selects": trace::selects(case, rules, world),
         "received": world.script.received(names),
         "faults": trace::faults(case, rules, world),
         "outcome": outcome,
@@ -146,9 +149,13 @@ fn submit<'m>(
     if let Some(target) = case["target"].as_object() {
         let queue_id = target["queue_id"].as_u64().unwrap().try_into().unwrap();
         let queue = MessageQueue { broker_name: target["broker"].as_str().unwrap(), queue_id };
-        return producer.send_to(now, message, &queue);
+        return match text(case, "mode") {
+            Some("async") => producer.send_async_to(now, message, &queue),
+            _ => producer.send_to(now, message, &queue),
+        };
     }
     match text(case, "mode") {
+        Some("async") => producer.send_async(now, message),
         Some("oneway") => producer.send_oneway(now, message),
         _ => producer.send(now, message),
     }

@@ -46,6 +46,8 @@ pub(crate) struct State<'m> {
     pub(crate) next_tick: Option<Instant>,
     /// Whether bytes were not taken for want of room.
     pub(crate) is_held_back: bool,
+    /// Whether a frame has found no memory since the last tick.
+    pub(crate) frames_wait: bool,
     /// Whether there has been room since.
     pub(crate) has_room_again: bool,
     /// Whether name servers are told that this broker ends.
@@ -87,6 +89,7 @@ impl<'m> State<'m> {
             counters: Counters::default(),
             next_tick: None,
             is_held_back: false,
+            frames_wait: false,
             has_room_again: false,
             is_shutting_down: false,
             rng,
@@ -194,6 +197,7 @@ impl<'m> State<'m> {
     /// The frame of a connection does not go on for want of room here.
     pub(crate) fn excuse_partial(&mut self, connection: ConnectionId) {
         self.connections.excuse_partial(self.now, connection);
+        self.frames_wait = true;
     }
 
     /// Forgets a connection and what depends on it. Unless the peer closed it, the driver is told to.

@@ -1,5 +1,7 @@
 //! Bytes in any pieces, full tables, and connections that end.
 
+use core::time::Duration;
+
 use rocketlite_broker::{BrokerConfig, BrokerEvent, DisconnectReason};
 use rocketlite_core::wire::code::RequestCode;
 use rocketlite_core::wire::{DecodeError, DecodeErrorKind};
@@ -149,7 +151,8 @@ fn a_peer_that_does_not_read_holds_back_only_itself() {
 #[test]
 fn a_full_arena_holds_frames_back() {
     let limits = Limits { frames: 100_000, ..Limits::default() };
-    with_broker(config(), limits, |server| {
+    let patient = BrokerConfig { stalled_frame_timeout: Duration::from_mins(1), ..config() };
+    with_broker(patient, limits, |server| {
         let (first, second) = (server.accept(), server.accept());
         let frame = Ask::send("T", &vec![7; 60_000]).frame();
         assert_eq!(server.receive(first, &frame[..100]), 100);
@@ -169,6 +172,37 @@ fn a_full_arena_holds_frames_back() {
         assert_eq!(server.answers(first)[0].code, 0);
         assert_eq!(server.answers(second)[0].code, 0);
         assert_eq!(reasons(server), []);
+    });
+}
+
+#[test]
+fn a_frame_that_does_not_go_on_gives_way_to_one_that_waits() {
+    let limits = Limits { frames: 100_000, ..Limits::default() };
+    with_broker(config(), limits, |server| {
+        let (silent, slow) = (server.accept(), server.accept());
+        let frame = Ask::send("T", &vec![7; 60_000]).frame();
+        assert_eq!(server.receive(silent, &frame[..100]), 100);
+        // Nobody waits for its memory.
+        server.wait(5_000);
+        assert_eq!(reasons(server), []);
+        assert_eq!(server.receive(slow, &frame[..50_000]), 4);
+        server.wait(1_000);
+        assert_eq!(reasons(server), [DisconnectReason::SlowFrame]);
+        // The other one goes on, if slowly, and nobody takes its memory away.
+        let rest = &frame[4..];
+        assert_eq!(server.receive(slow, &rest[..10]), 10);
+        let waiting = server.accept();
+        assert_eq!(server.receive(waiting, &frame[..100]), 4);
+        for at in 10..20 {
+            server.wait(999);
+            assert_eq!(server.receive(slow, &rest[at..=at]), 1);
+            assert_eq!(server.receive(waiting, &frame[4..100]), 0);
+        }
+        assert_eq!(reasons(server), []);
+        assert_eq!(server.receive(slow, &rest[20..]), rest.len() - 20);
+        assert_eq!(server.answers(slow)[0].code, 0);
+        assert_eq!(server.receive(waiting, &frame[4..]), frame.len() - 4);
+        assert_eq!(server.answers(waiting)[0].code, 0);
     });
 }
 

@@ -110,6 +110,7 @@ impl AttemptOutcome {
     /// The row for an asynchronous send, whose attempts after the first `MQClientAPIImpl#onExceptionImpl` makes. It
     /// knows no retry response codes, and a result is a result.
     #[rustfmt::skip]
+    #[expect(clippy::match_same_arms, reason = "one row of the table each")]
     pub fn async_verdict(self, rules: Rules) -> Verdict {
         use Next::{Fail, Retry, Return};
         let in_4_x = if rules == Rules::V4 { Retry } else { Fail };

@@ -166,6 +166,8 @@ impl BrokerBuilder {
             config.auto_create_topics = self.auto_create_topic_enable;
             config.default_topic_queue_nums = self.default_topic_queue_nums;
             config.max_message_size = self.max_message_size;
+            // No command is larger. A peer that announces one and does not send it must not get all the memory.
+            config.max_frame = least;
         };
         let host = BrokerHost::new(self.names.clone(), &self.limits, address, settings, clock.wall(), seed())
             .map_err(StartError::Setting)?;

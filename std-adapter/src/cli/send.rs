@@ -58,9 +58,14 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
+    let timeout = Duration::from_millis(arguments.timeout);
+    // The reference gives a name server its full time however little the send has.
+    let route_timeout = timeout.min(Duration::from_secs(3));
     let producer = Producer::builder(&arguments.group)
         .namesrv_addr(&arguments.namesrv)
-        .send_msg_timeout(Duration::from_millis(arguments.timeout))
+        .send_msg_timeout(timeout)
+        .mq_client_api_timeout(route_timeout)
+        .connect_timeout(route_timeout)
         .retry_times_when_send_failed(arguments.retries)
         .max_message_size(MAX_BODY)
         .start()?;

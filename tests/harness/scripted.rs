@@ -21,7 +21,7 @@ const BODY_BYTES: usize = 8 << 20;
 /// Where the name server listens.
 pub const NAME_SERVER: &str = "name-server:9876";
 
-/// How long an answer takes.
+/// How long a name server takes to answer.
 const ANSWER_AFTER: Duration = Duration::from_millis(30);
 
 /// What the servers answer.
@@ -35,6 +35,7 @@ pub trait Script {
 
 /// What a server does with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a server answers, or not, or hangs up")]
 pub enum Answer {
     /// Nothing, ever.
     Silence,
@@ -48,6 +49,7 @@ pub enum Answer {
 enum Action {
     Deliver(ConnectionId, Vec<u8>),
     HangUp(ConnectionId),
+    Refuse(ConnectionId),
 }
 
 /// The world.
@@ -62,6 +64,8 @@ pub struct World<S> {
     /// What will happen, by time and then in order.
     actions: BTreeMap<(Instant, u64), Action>,
     order: u64,
+    /// Attempts that have ended. The n-th takes n milliseconds, unless it times out: so the recorded strategies were told.
+    attempts: u64,
     /// Everything the producer has told so far.
     pub events: Vec<Event>,
 }
@@ -85,6 +89,7 @@ impl<S: Script> World<S> {
             connections: BTreeMap::new(),
             actions: BTreeMap::new(),
             order: 0,
+            attempts: 0,
             events: Vec::new(),
         }
     }
@@ -121,6 +126,7 @@ impl<S: Script> World<S> {
                             self.producer.handle_closed(self.now, connection);
                         }
                     }
+                    Action::Refuse(connection) => self.producer.handle_closed(self.now, connection),
                 }
                 self.drive();
             }
@@ -137,7 +143,7 @@ impl<S: Script> World<S> {
                     self.producer.handle_opened(self.now, connection);
                 }
                 ConnectionRequest::Open { connection, .. } => {
-                    self.producer.handle_closed(self.now, connection)
+                    self.later(self.next_latency(), Action::Refuse(connection));
                 }
                 ConnectionRequest::Transmit { connection } => self.transmit(connection),
                 ConnectionRequest::Close { connection } => {
@@ -146,8 +152,13 @@ impl<S: Script> World<S> {
             }
         }
         while let Some(event) = self.producer.poll_event() {
+            self.attempts += u64::from(matches!(event, Event::Attempted { .. }));
             self.events.push(event);
         }
+    }
+
+    const fn next_latency(&self) -> Duration {
+        Duration::from_millis(self.attempts + 1)
     }
 
     fn transmit(&mut self, connection: ConnectionId) {
@@ -168,21 +179,22 @@ impl<S: Script> World<S> {
                 RequestCode::HEART_BEAT => Answer::Bytes(response(request.opaque, 0, None, &[], b"")),
                 _ => self.script.answer(&address, &request),
             };
+            let after = if address == NAME_SERVER { ANSWER_AFTER } else { self.next_latency() };
             match answer {
                 Answer::Silence => {}
-                Answer::Bytes(bytes) => self.later(Action::Deliver(connection, bytes)),
+                Answer::Bytes(bytes) => self.later(after, Action::Deliver(connection, bytes)),
                 Answer::HangUp(bytes) => {
-                    self.later(Action::Deliver(connection, bytes));
-                    self.later(Action::HangUp(connection));
+                    self.later(after, Action::Deliver(connection, bytes));
+                    self.later(after, Action::HangUp(connection));
                 }
             }
             rest = tail;
         }
     }
 
-    fn later(&mut self, action: Action) {
+    fn later(&mut self, after: Duration, action: Action) {
         self.order += 1;
-        self.actions.insert((self.now.after(ANSWER_AFTER), self.order), action);
+        self.actions.insert((self.now.after(after), self.order), action);
     }
 }
 

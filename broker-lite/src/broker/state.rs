@@ -21,6 +21,7 @@ const TEMPLATE_TOPIC: &str = "TBW102";
 
 /// What requests are answered from, and what they change.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each notes something that the next call looks at")]
 pub(crate) struct State<'m> {
     pub(crate) config: BrokerConfig<'m>,
     /// The configured address as routes show it.

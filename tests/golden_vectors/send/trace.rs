@@ -174,16 +174,15 @@ pub(super) fn refused(case: &Value, error: &SubmitError<'_>) -> Value {
 fn exception(error: &SendError, rules: Rules, bare: bool, case: &Value) -> &'static str {
     match error.kind {
         SendErrorKind::NameServerUnreachable | SendErrorKind::NameServerTimedOut => "IllegalStateException",
-        SendErrorKind::CallTimedOut => "RemotingTooMuchRequestException",
+        SendErrorKind::CallTimedOut | SendErrorKind::Attempt(AttemptOutcome::Unanswered(Fault::NoTime)) => {
+            "RemotingTooMuchRequestException"
+        }
         SendErrorKind::Attempt(AttemptOutcome::Unreadable(_)) => "NullPointerException",
         SendErrorKind::Attempt(AttemptOutcome::Refused(code)) => {
             let added =
                 case["add_retry_codes"].as_array().unwrap().iter().any(|c| c.as_i64() == Some(code.0.into()));
             let retried = rules.retry_response_codes().contains(&code) || added;
             if bare || is_async(case) || !retried { "MQBrokerException" } else { "MQClientException" }
-        }
-        SendErrorKind::Attempt(AttemptOutcome::Unanswered(Fault::NoTime)) => {
-            "RemotingTooMuchRequestException"
         }
         // `MQClientAPIImpl#onExceptionImpl` wraps all of them in 5.x, and those that came later in 4.x.
         SendErrorKind::Attempt(AttemptOutcome::Unanswered(Fault::Connect))

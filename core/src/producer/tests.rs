@@ -1,6 +1,7 @@
 //! The producer driven by hand: a scripted peer on the other side of every connection, and a clock that only moves
 //! when told to.
 
+mod batches;
 mod faults;
 mod lifecycle;
 mod probes;

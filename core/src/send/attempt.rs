@@ -8,7 +8,6 @@ use crate::Instant;
 use crate::message::id::OffsetMessageId;
 use crate::producer::ProducerConfig;
 use crate::route::{BrokerName, QueueRef};
-use crate::wire::code::RequestCode;
 use crate::wire::command::{CommandHead, FLAG_ONE_WAY, FrameEncoder, RemotingCommand};
 use crate::wire::cursor::Writer;
 use crate::wire::header::{SendMessageRequestHeader, SendMessageResponseHeader};
@@ -58,7 +57,7 @@ pub(crate) fn encode(
 ) {
     let (properties, body) = bytes.split_at_checked(send.parts.properties).unwrap_or_default();
     let body = body.get(..send.parts.body).unwrap_or_default();
-    let code = RequestCode::SEND_MESSAGE_V2;
+    let code = send.request.code;
     let head = CommandHead {
         serialize_type: config.serialize_type,
         code: code.0,
@@ -82,7 +81,7 @@ pub(crate) fn encode(
         reconsume_times: Some(0),
         unit_mode: Some(false),
         max_reconsume_times: None,
-        batch: Some(false),
+        batch: Some(send.request.batch),
         broker_name: Some(broker_name.as_str().into()),
     };
     header.encode(code, &mut frame.fields());

@@ -63,6 +63,8 @@ pub struct InFlight {
 /// Lengths of the parts of [`InFlight::bytes`]; the broker's name is what remains.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Parts {
+    /// The front of the property string that attempts after the first leave out.
+    pub(crate) first_attempt_only: usize,
     pub(crate) properties: usize,
     pub(crate) body: usize,
 }

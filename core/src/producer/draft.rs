@@ -4,6 +4,7 @@ use crate::message::id::MessageId;
 use crate::message::properties::{PropertyForm, PropertyWriter, UNIQ_KEY, WAIT};
 use crate::message::validate::BatchError;
 use crate::message::{Message, batch};
+use crate::send::request::{Request, first_attempt_only};
 use crate::wire::cursor::Writer;
 
 /// What a caller hands over.
@@ -37,6 +38,7 @@ pub(super) struct Draft<'m, 'a> {
     pub(super) message_id: MessageId,
     /// The batch's own id.
     pub(super) batch_id: Option<MessageId>,
+    pub(super) request: Request,
 }
 
 impl Draft<'_, '_> {
@@ -48,17 +50,30 @@ impl Draft<'_, '_> {
         }
     }
 
-    /// Writes the property string of the header.
-    pub(super) fn put_properties(&self, writer: &mut Writer<'_>) {
+    /// Writes the property string of the header. Returns how much of its front only the first attempt carries.
+    pub(super) fn put_properties(&self, writer: &mut Writer<'_>) -> usize {
+        let start = writer.position();
+        let once = first_attempt_only(self.content.topic());
         let mut properties = PropertyWriter::new(writer, FORM);
         match self.content {
-            Content::One(message) => message.put_properties(&mut properties, Some(&self.made)),
+            Content::One(message) => {
+                for name in once {
+                    if let Some(value) = message.property(name) {
+                        properties.put(name, value);
+                    }
+                }
+                let end = writer.position();
+                let mut properties = PropertyWriter::new(writer, FORM);
+                message.put_properties_but(|name| once.contains(&name), &mut properties, Some(&self.made));
+                end.saturating_sub(start)
+            }
             Content::Batch(messages) => {
                 let wait = messages.first().is_none_or(Message::wait_store_msg_ok);
                 properties.put(WAIT, if wait { "true" } else { "false" });
                 if let Some(id) = self.batch_id {
                     properties.put(UNIQ_KEY, id.encode(&mut [0; MessageId::MAX_DIGITS]));
                 }
+                0
             }
         }
     }

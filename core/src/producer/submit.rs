@@ -57,10 +57,7 @@ impl State<'_> {
             one_way,
             bytes,
             parts,
-            request: match content {
-                Content::One(_) => Request::ONE,
-                Content::Batch(_) => Request::BATCH,
-            },
+            request: draft.request,
             flag: draft.flag(),
             message_id: draft.message_id,
             first: now,
@@ -105,12 +102,17 @@ impl State<'_> {
         content.messages().iter().try_for_each(check_properties)
     }
 
-    /// Gives the messages their ids (`MessageClientIDSetter#setUniqID`).
+    /// Looks at what the request has to say, and gives the messages their ids (`MessageClientIDSetter#setUniqID`).
     fn draft<'m, 'a>(
         &mut self,
         now: Instant,
         content: Content<'m, 'a>,
     ) -> Result<Draft<'m, 'a>, SubmitError<'a>> {
+        let smart = self.config.send_smart_msg;
+        let request = match content {
+            Content::One(message) => Request::of(message, smart).map_err(SubmitError::Property)?,
+            Content::Batch(_) => Request::BATCH,
+        };
         let messages = content.messages();
         let now = self.clock.unix_millis(now);
         let own = messages.first().and_then(|message| message.property(UNIQ_KEY));
@@ -118,7 +120,7 @@ impl State<'_> {
         let made = self.ids.next_of(now, messages.len());
         let named = matches!(content, Content::Batch(_)) && self.config.rules != Rules::V4;
         let batch_id = named.then(|| self.ids.next(now));
-        Ok(Draft { content, made, message_id: own.unwrap_or(made), batch_id })
+        Ok(Draft { content, made, message_id: own.unwrap_or(made), batch_id, request })
     }
 
     /// Copies property string, body and the broker's name of an explicit queue into one piece of the arena.
@@ -128,12 +130,12 @@ impl State<'_> {
         broker_name: &str,
     ) -> Result<(Extent, Parts), SubmitError<'a>> {
         let put = |writer: &mut Writer<'_>| {
-            draft.put_properties(writer);
+            let first_attempt_only = draft.put_properties(writer);
             let properties = writer.position();
             draft.put_body(writer).map_err(SubmitError::Batch)?;
             let body = writer.position().saturating_sub(properties);
             writer.put(broker_name.as_bytes());
-            Ok(Parts { properties, body })
+            Ok(Parts { first_attempt_only, properties, body })
         };
         let mut measure = Writer::new(&mut []);
         let parts = put(&mut measure)?;

@@ -3,6 +3,7 @@
 
 mod batches;
 mod faults;
+mod headers;
 mod lifecycle;
 mod probes;
 mod retries;

@@ -28,11 +28,23 @@ struct Parts {
 }
 
 /// Strings that the configuration borrows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     pub(super) producer_group: String,
     pub(super) client_id: String,
     pub(super) name_servers: Vec<Address>,
+    pub(super) create_topic_key: Option<String>,
+}
+
+impl Names {
+    /// A configuration of these names and defaults.
+    fn config(&self) -> ProducerConfig<'_> {
+        let mut config = ProducerConfig::new(&self.producer_group, &self.client_id, &self.name_servers);
+        if let Some(topic) = &self.create_topic_key {
+            config.create_topic_key = topic;
+        }
+        config
+    }
 }
 
 /// How much a producer can hold at a time.
@@ -181,9 +193,7 @@ impl ProducerHost {
         let parts = Parts { names, memory: Memory::new(&limits) };
         let engine = Owned::try_new(MutBorrow::new(parts), |parts| {
             let parts = parts.borrow_mut();
-            let names = &parts.names;
-            let mut config =
-                ProducerConfig::new(&names.producer_group, &names.client_id, &names.name_servers);
+            let mut config = parts.names.config();
             settings(&mut config);
             Engine::new(config, parts.memory.named(), clock, seed)
                 .map_err(|error: ConfigError<'_>| error.to_string())

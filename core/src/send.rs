@@ -8,6 +8,7 @@ pub(crate) mod attempt;
 pub mod decision;
 pub mod outcome;
 pub(crate) mod queue;
+pub(crate) mod request;
 
 use core::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::{Extent, Instant, SlotId};
 use attempt::Attempt;
 use decision::AttemptOutcome;
 use outcome::{Remark, SendError, SendResult};
+use request::Request;
 
 /// Names an accepted send until its outcome was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +42,7 @@ pub struct InFlight {
     /// Property string, body and the broker's name of an explicit queue, in this order.
     pub(crate) bytes: Extent,
     pub(crate) parts: Parts,
+    pub(crate) request: Request,
     pub(crate) flag: i32,
     pub(crate) message_id: MessageId,
     /// When the call began: the route lookup counts against the timeout, validation does not.
@@ -60,6 +63,8 @@ pub struct InFlight {
 /// Lengths of the parts of [`InFlight::bytes`]; the broker's name is what remains.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Parts {
+    /// The front of the property string that attempts after the first leave out.
+    pub(crate) first_attempt_only: usize,
     pub(crate) properties: usize,
     pub(crate) body: usize,
 }

@@ -17,7 +17,7 @@ use rocketlite_core::message::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drive::Driver;
-use host::{Outcome, ProducerHost, Room, Target};
+use host::{Content, Outcome, ProducerHost, Room, Target};
 
 /// A RocketMQ producer.
 ///
@@ -56,7 +56,7 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send(&self, message: &Message<'_>) -> Result<SendResult, SendError> {
-        self.submit(message, Target::Any).await
+        self.submit(Content::One(message, Target::Any)).await
     }
 
     /// Sends without asking for an answer (`DefaultMQProducer#sendOneway(Message)`): done when the bytes are with the
@@ -65,7 +65,7 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send_oneway(&self, message: &Message<'_>) -> Result<(), SendError> {
-        self.submit(message, Target::OneWay).await.map(drop)
+        self.submit(Content::One(message, Target::OneWay)).await.map(drop)
     }
 
     /// Sends to one queue, in one attempt (`DefaultMQProducer#send(Message, MessageQueue)`).
@@ -77,7 +77,7 @@ impl Producer {
         message: &Message<'_>,
         queue: &MessageQueue<'_>,
     ) -> Result<SendResult, SendError> {
-        self.submit(message, Target::Queue(*queue)).await
+        self.submit(Content::One(message, Target::Queue(*queue))).await
     }
 
     /// Sends to the queue that belongs to `hash`, in one attempt (`SelectMessageQueueByHash`): messages of one hash
@@ -86,7 +86,21 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send_hashed(&self, message: &Message<'_>, hash: i32) -> Result<SendResult, SendError> {
-        self.submit(message, Target::Hash(hash)).await
+        self.submit(Content::One(message, Target::Hash(hash))).await
+    }
+
+    /// Sends several messages of one topic as one (`DefaultMQProducer#send(Collection)`): the broker stores all of them
+    /// or none. They must agree in topic and in whether they wait for disk and replica; none may be delayed. Together
+    /// they may be as large as one message.
+    ///
+    /// The result has the id of the first message; that of the `n`th after it is
+    /// [`MessageId::following(n)`](rocketlite_core::message::id::MessageId::following), but for messages that bring a
+    /// `UNIQ_KEY` of their own.
+    ///
+    /// # Errors
+    /// Why the batch was not sent, with the reference's code.
+    pub async fn send_batch(&self, messages: &[Message<'_>]) -> Result<SendResult, SendError> {
+        self.submit(Content::Batch(messages)).await
     }
 
     /// Takes no more messages, waits for the sends in flight, tells the brokers and closes all connections. Other tasks
@@ -109,17 +123,17 @@ impl Producer {
         }
     }
 
-    async fn submit(&self, message: &Message<'_>, target: Target<'_>) -> Result<SendResult, SendError> {
+    async fn submit(&self, content: Content<'_, '_>) -> Result<SendResult, SendError> {
         let mut place = Arc::clone(&self.places).try_acquire_owned().ok();
         let mut accepted = None;
         if place.is_some() {
             // The usual case: there is room, and no timer is needed.
-            accepted = self.offer(message, target, &mut place)?.ok();
+            accepted = self.offer(content, &mut place)?.ok();
         }
         let outcome = if let Some(outcome) = accepted {
             outcome
         } else {
-            let waiting = self.wait_for_room(message, target, place);
+            let waiting = self.wait_for_room(content, place);
             let waited = tokio::time::timeout(self.patience, waiting).await;
             waited.map_err(|_| SendError::Busy { waited: self.patience })??
         };
@@ -130,8 +144,7 @@ impl Producer {
     /// Offers the message until the engine takes it.
     async fn wait_for_room(
         &self,
-        message: &Message<'_>,
-        target: Target<'_>,
+        content: Content<'_, '_>,
         mut place: Option<OwnedSemaphorePermit>,
     ) -> Result<Outcome, SendError> {
         loop {
@@ -139,21 +152,20 @@ impl Producer {
                 let free = Arc::clone(&self.places).acquire_owned().await;
                 place = Some(free.map_err(|_| SendError::NotRunning)?);
             }
-            match self.offer(message, target, &mut place)? {
+            match self.offer(content, &mut place)? {
                 Ok(outcome) => return Ok(outcome),
                 Err(room) => drop(room.await),
             }
         }
     }
 
-    /// Offers the message once. If there is no room for its body, the inner error tells when there may be.
+    /// Offers it once. If there is no room for its body, the inner error tells when there may be.
     fn offer(
         &self,
-        message: &Message<'_>,
-        target: Target<'_>,
+        content: Content<'_, '_>,
         place: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Result<Outcome, Room>, SendError> {
-        self.driver.input(|host, now| host.submit(now, message, target, place))
+        self.driver.input(|host, now| host.submit(now, content, place))
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::wire::{Raw, frame, framed, send_request};
 use crate::{Bystander, within};
 
-async fn broker() -> Broker {
+fn broker() -> Broker {
     Broker::builder().start().expect("settings")
 }
 
@@ -46,7 +46,7 @@ fn broken() -> Vec<(&'static str, Vec<u8>)> {
 
 #[tokio::test]
 async fn broken_bytes_cost_the_peer_its_connection_and_nobody_else_anything() {
-    let broker = broker().await;
+    let broker = broker();
     let bystander = Bystander::start(&broker).await;
     for (what, bytes) in broken() {
         let mut peer = Raw::connect(&broker).await;
@@ -64,7 +64,7 @@ async fn broken_bytes_cost_the_peer_its_connection_and_nobody_else_anything() {
 
 #[tokio::test]
 async fn noise_is_closed_however_it_begins() {
-    let broker = broker().await;
+    let broker = broker();
     let bystander = Bystander::start(&broker).await;
     let mut state = 1_u64;
     for _ in 0..100 {
@@ -84,7 +84,7 @@ async fn noise_is_closed_however_it_begins() {
 
 #[tokio::test]
 async fn a_request_that_nobody_knows_is_answered_and_the_connection_stays() {
-    let broker = broker().await;
+    let broker = broker();
     let mut peer = Raw::connect(&broker).await;
     for (opaque, code) in [(1, 9_999), (2, -1), (3, i32::MAX), (4, RequestCode::PULL_MESSAGE.0)] {
         peer.write(&frame(code, opaque, 0, &[], b"")).await;
@@ -103,7 +103,7 @@ async fn a_request_that_nobody_knows_is_answered_and_the_connection_stays() {
 
 #[tokio::test]
 async fn one_byte_at_a_time_is_slow_and_right() {
-    let broker = broker().await;
+    let broker = broker();
     let mut peer = Raw::connect(&broker).await;
     for opaque in 1..4 {
         for byte in send_request(opaque, b"drop by drop") {
@@ -117,7 +117,7 @@ async fn one_byte_at_a_time_is_slow_and_right() {
 
 #[tokio::test]
 async fn frames_that_never_end_stand_beside_those_that_do() {
-    let broker = broker().await;
+    let broker = broker();
     let bystander = Bystander::start(&broker).await;
     let request = send_request(1, &[b'x'; 1_000]);
     let mut halves = Vec::new();
@@ -150,7 +150,7 @@ async fn announce(broker: &Broker, length: u32, peers: usize) -> Vec<Raw> {
 
 #[tokio::test]
 async fn a_frame_larger_than_any_command_is_closed_when_it_is_announced() {
-    let broker = broker().await;
+    let broker = broker();
     let bystander = Bystander::start(&broker).await;
     // The largest frame of the reference.
     for mut peer in announce(&broker, 0x00ff_fffc, 8).await {
@@ -161,7 +161,7 @@ async fn a_frame_larger_than_any_command_is_closed_when_it_is_announced() {
 
 #[tokio::test]
 async fn large_frames_that_are_announced_and_not_sent_leave_room_for_others() {
-    let broker = broker().await;
+    let broker = broker();
     let bystander = Bystander::start(&broker).await;
     let peers = announce(&broker, 4 << 20, 2).await;
     bystander.goes_on().await;
@@ -171,7 +171,7 @@ async fn large_frames_that_are_announced_and_not_sent_leave_room_for_others() {
 
 #[tokio::test]
 async fn any_number_of_frames_that_are_announced_and_not_sent_leave_room_for_others() {
-    let broker = broker().await;
+    let broker = broker();
     let bystander = Bystander::start(&broker).await;
     let peers = announce(&broker, 4 << 20, 8).await;
     bystander.goes_on().await;

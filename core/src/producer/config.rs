@@ -27,10 +27,16 @@ pub struct ProducerConfig<'c> {
     pub client_id: &'c str,
     /// The name servers, at least one. One of them is asked until it fails, then the next.
     pub name_servers: &'c [Address],
-    /// The topic whose settings a new topic gets: `TBW102`.
+    /// The topic whose settings a new topic gets: `TBW102`. Under the rules of 4.x its route stands for that of an unknown
+    /// topic too; 5.x always takes the route of `TBW102` for that.
     pub create_topic_key: &'c str,
     /// How many queues a new topic gets at most: 4.
     pub default_topic_queue_nums: i32,
+    /// Whether the producer works in unit mode, which brokers keep in a new topic's settings: no.
+    pub unit_mode: bool,
+    /// Whether requests have the header with short names (`org.apache.rocketmq.client.sendSmartMsg`): yes. Batches always
+    /// have.
+    pub send_smart_msg: bool,
     /// Time for a send with all its attempts: 3 s.
     pub send_msg_timeout: Duration,
     /// Attempts after the first, below [`MAX_ATTEMPTS`]: 2.
@@ -97,8 +103,10 @@ impl<'c> ProducerConfig<'c> {
             producer_group,
             client_id,
             name_servers,
-            create_topic_key: "TBW102",
+            create_topic_key: AUTO_CREATE_TOPIC,
             default_topic_queue_nums: 4,
+            unit_mode: false,
+            send_smart_msg: true,
             send_msg_timeout: Duration::from_secs(3),
             retry_times_when_send_failed: 2,
             retry_times_when_send_async_failed: 2,
@@ -138,6 +146,14 @@ impl<'c> ProducerConfig<'c> {
         }
     }
 
+    /// The topic that is asked for when nobody has created the one that is sent to.
+    pub(super) const fn default_topic(&self) -> &'c str {
+        match self.rules {
+            Rules::V4 => self.create_topic_key,
+            Rules::V5 => AUTO_CREATE_TOPIC,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError<'c>> {
         check_group(self.producer_group, GroupLimit::default()).map_err(ConfigError::ProducerGroup)?;
         match () {
@@ -152,6 +168,9 @@ impl<'c> ProducerConfig<'c> {
         }
     }
 }
+
+/// `TopicValidator.AUTO_CREATE_TOPIC_KEY_TOPIC`.
+const AUTO_CREATE_TOPIC: &str = "TBW102";
 
 /// Why a producer cannot be made of a configuration and memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,6 +236,7 @@ mod tests {
         assert!(!config.retry_another_broker_when_not_store_ok && !config.send_latency_fault_enable);
         assert_eq!(config.max_message_size, 4 << 20);
         assert_eq!(config.create_topic_key, "TBW102");
+        assert!(!config.unit_mode && config.send_smart_msg);
         assert_eq!(config.check(), Err(ConfigError::NoNameServer));
         assert!(matches!(ProducerConfig::new("", "c", &[]).check(), Err(ConfigError::ProducerGroup(_))));
         assert_eq!(ProducerConfig::new("PG", "", &[]).check(), Err(ConfigError::NoClientId));

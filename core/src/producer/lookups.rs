@@ -32,10 +32,6 @@ impl NameServer {
     }
 }
 
-/// What a name server answers for a topic that nobody has created and the default topic's route stands for
-/// (`TopicValidator.AUTO_CREATE_TOPIC_KEY_TOPIC`). 5.x asks for it whatever `createTopicKey` says.
-pub(super) const DEFAULT_TOPIC: &str = "TBW102";
-
 impl State<'_> {
     /// Asks for the route of a topic, unless that is under way.
     pub(super) fn look_up(&mut self, now: Instant, topic: SlotId) {

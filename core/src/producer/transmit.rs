@@ -2,7 +2,6 @@
 
 use super::State;
 use super::connections::{Control, ControlRequest, Outgoing, Reply};
-use super::lookups::DEFAULT_TOPIC;
 use crate::SlotId;
 use crate::engine::ConnectionId;
 use crate::route::{Lookup, Question};
@@ -130,7 +129,7 @@ impl State<'_> {
         let Lookup::Asked { question, opaque, .. } = entry.lookup else { return };
         let name = match question {
             Question::Topic => entry.name(),
-            Question::DefaultTopic => DEFAULT_TOPIC,
+            Question::DefaultTopic => self.config.default_topic(),
         };
         let mut frame = FrameEncoder::begin(writer, self.head(RequestCode::GET_ROUTEINFO_BY_TOPIC, opaque));
         let header = GetRouteInfoRequestHeader { topic: name.into(), accept_standard_json_only: None };

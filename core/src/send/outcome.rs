@@ -100,7 +100,7 @@ impl defmt::Format for Remark {
 pub struct SendResult {
     /// How it was stored.
     pub status: SendStatus,
-    /// The message's `UNIQ_KEY`, the same at each attempt.
+    /// The message's `UNIQ_KEY`, the same at each attempt; of a batch, that of its first message.
     pub message_id: MessageId,
     /// Where the broker put it; of a batch, its first message. Absent for a one-way send, and if the
     /// broker's text is not such an id.

@@ -24,10 +24,13 @@ pub struct ProducerBuilder {
     producer_group: String,
     namesrv_addr: String,
     instance_name: Option<String>,
+    names: Names,
     send_msg_timeout: Option<Duration>,
     retry_times_when_send_failed: Option<u8>,
     max_message_size: Option<usize>,
     default_topic_queue_nums: Option<i32>,
+    unit_mode: Option<bool>,
+    send_smart_msg: Option<bool>,
     poll_name_server_interval: Option<Duration>,
     heartbeat_broker_interval: Option<Duration>,
     mq_client_api_timeout: Option<Duration>,
@@ -42,10 +45,13 @@ impl ProducerBuilder {
             producer_group,
             namesrv_addr: String::new(),
             instance_name: None,
+            names: Names::default(),
             send_msg_timeout: None,
             retry_times_when_send_failed: None,
             max_message_size: None,
             default_topic_queue_nums: None,
+            unit_mode: None,
+            send_smart_msg: None,
             poll_name_server_interval: None,
             heartbeat_broker_interval: None,
             mq_client_api_timeout: None,
@@ -93,9 +99,27 @@ impl ProducerBuilder {
         self
     }
 
+    /// The topic whose settings a new topic gets: `TBW102`.
+    pub fn create_topic_key(mut self, topic: impl Into<String>) -> Self {
+        self.names.create_topic_key = Some(topic.into());
+        self
+    }
+
     /// How many queues a new topic gets at most: 4.
     pub const fn default_topic_queue_nums(mut self, queues: i32) -> Self {
         self.default_topic_queue_nums = Some(queues);
+        self
+    }
+
+    /// Whether the producer works in unit mode: no.
+    pub const fn unit_mode(mut self, unit_mode: bool) -> Self {
+        self.unit_mode = Some(unit_mode);
+        self
+    }
+
+    /// Whether requests have the header with short names: yes. Only ancient brokers need the long ones.
+    pub const fn send_smart_msg(mut self, smart: bool) -> Self {
+        self.send_smart_msg = Some(smart);
         self
     }
 
@@ -183,6 +207,7 @@ impl ProducerBuilder {
             producer_group: self.producer_group.clone(),
             client_id: format!("{ip}@{instance}"),
             name_servers,
+            ..self.names.clone()
         };
         let mut patience = Duration::ZERO;
         let settings = |config: &mut ProducerConfig<'_>| {
@@ -212,6 +237,8 @@ impl ProducerBuilder {
         set(&mut config.retry_times_when_send_failed, self.retry_times_when_send_failed);
         set(&mut config.max_message_size, self.max_message_size);
         set(&mut config.default_topic_queue_nums, self.default_topic_queue_nums);
+        set(&mut config.unit_mode, self.unit_mode);
+        set(&mut config.send_smart_msg, self.send_smart_msg);
         set(&mut config.poll_name_server_interval, self.poll_name_server_interval);
         set(&mut config.heartbeat_broker_interval, self.heartbeat_broker_interval);
         set(&mut config.mq_client_api_timeout, self.mq_client_api_timeout);

@@ -28,11 +28,23 @@ struct Parts {
 }
 
 /// Strings that the configuration borrows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     pub(super) producer_group: String,
     pub(super) client_id: String,
     pub(super) name_servers: Vec<Address>,
+    pub(super) create_topic_key: Option<String>,
+}
+
+impl Names {
+    /// A configuration of these names and defaults.
+    fn config(&self) -> ProducerConfig<'_> {
+        let mut config = ProducerConfig::new(&self.producer_group, &self.client_id, &self.name_servers);
+        if let Some(topic) = &self.create_topic_key {
+            config.create_topic_key = topic;
+        }
+        config
+    }
 }
 
 /// How much a producer can hold at a time.
@@ -139,6 +151,22 @@ struct Waiter {
     brokers_sent: Vec<String>,
 }
 
+/// What is sent, and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content<'m, 'a> {
+    One(&'m Message<'a>, Target<'a>),
+    Batch(&'m [Message<'a>]),
+}
+
+impl<'a> Content<'_, 'a> {
+    fn topic(&self) -> &'a str {
+        match self {
+            Self::One(message, _) => message.topic(),
+            Self::Batch(messages) => messages.first().map_or("", Message::topic),
+        }
+    }
+}
+
 /// Where a message goes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Target<'a> {
@@ -165,9 +193,7 @@ impl ProducerHost {
         let parts = Parts { names, memory: Memory::new(&limits) };
         let engine = Owned::try_new(MutBorrow::new(parts), |parts| {
             let parts = parts.borrow_mut();
-            let names = &parts.names;
-            let mut config =
-                ProducerConfig::new(&names.producer_group, &names.client_id, &names.name_servers);
+            let mut config = parts.names.config();
             settings(&mut config);
             Engine::new(config, parts.memory.named(), clock, seed)
                 .map_err(|error: ConfigError<'_>| error.to_string())
@@ -177,20 +203,20 @@ impl ProducerHost {
         Ok(Self { engine, waiters, queue: Vec::new(), stopped: Arc::new(Notify::new()) })
     }
 
-    /// Offers a message to the engine. `place` is kept until the send has ended; the inner error tells when there may be
+    /// Offers a message or a batch to the engine. `place` is kept until the send has ended; the inner error tells when there may be
     /// room.
     pub(super) fn submit(
         &mut self,
         now: Instant,
-        message: &Message<'_>,
-        target: Target<'_>,
+        content: Content<'_, '_>,
         place: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Result<Outcome, Room>, SendError> {
-        let accepted = self.engine.with_dependent_mut(|_, engine| match target {
-            Target::Any => engine.send(now, message),
-            Target::OneWay => engine.send_oneway(now, message),
-            Target::Queue(queue) => engine.send_to(now, message, &queue),
-            Target::Hash(hash) => engine.send_hashed(now, message, hash),
+        let accepted = self.engine.with_dependent_mut(|_, engine| match content {
+            Content::One(message, Target::Any) => engine.send(now, message),
+            Content::One(message, Target::OneWay) => engine.send_oneway(now, message),
+            Content::One(message, Target::Queue(queue)) => engine.send_to(now, message, &queue),
+            Content::One(message, Target::Hash(hash)) => engine.send_hashed(now, message, hash),
+            Content::Batch(messages) => engine.send_batch(now, messages),
         });
         match accepted {
             Ok(id) => {
@@ -199,7 +225,7 @@ impl ProducerHost {
                     waiter.outcome = Some(sender);
                     waiter.place = place.take();
                     waiter.topic.clear();
-                    waiter.topic.push_str(message.topic());
+                    waiter.topic.push_str(content.topic());
                     waiter.brokers_sent.clear();
                 }
                 Ok(Ok(outcome))

@@ -5,7 +5,6 @@ mod servers;
 mod trace;
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use rocketlite_core::producer::{MessageQueue, ProducerConfig, SubmitError};
 use rocketlite_core::wire::code::{LanguageCode, ResponseCode};
@@ -108,19 +107,9 @@ fn settings(case: &Value, rules: Rules, config: &mut ProducerConfig<'static>) {
 fn send(case: &Value, rules: Rules, world: &mut World<Servers>, names: &mut Names) -> Value {
     world.events.clear();
     world.script.begin();
-    let message = &list(case, "messages")[0];
-    let body = text(message, "body_text").unwrap().repeat(integer(message, "body_times"));
-    let properties: BTreeMap<&str, &str> = message["properties"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .map(|(k, v)| (k.as_str(), v.as_str().unwrap()))
-        .collect();
-    let properties: Vec<_> = properties.into_iter().collect();
-    let sent = Message::new(text(message, "topic").unwrap_or_default(), body.as_bytes())
-        .with_flag(integer(message, "flag"))
-        .with_properties(&properties);
-    let accepted = submit(case, world, &sent);
+    let sources: Vec<Source<'_>> = list(case, "messages").iter().map(Source::of).collect();
+    let messages: Vec<Message<'_>> = sources.iter().map(Source::message).collect();
+    let accepted = submit(case, world, &messages);
     let (outcome, elapsed) = match accepted {
         Err(error) => (trace::refused(case, &error), Duration::ZERO),
         Ok(id) => {
@@ -139,13 +128,41 @@ fn send(case: &Value, rules: Rules, world: &mut World<Servers>, names: &mut Name
     })
 }
 
+/// What a message borrows.
+struct Source<'c> {
+    topic: &'c str,
+    body: String,
+    flag: i32,
+    properties: Vec<(&'c str, &'c str)>,
+}
+
+impl<'c> Source<'c> {
+    fn of(message: &'c Value) -> Self {
+        let properties = message["properties"].as_object().unwrap().iter();
+        Self {
+            topic: text(message, "topic").unwrap_or_default(),
+            body: text(message, "body_text").unwrap().repeat(integer(message, "body_times")),
+            flag: integer(message, "flag"),
+            properties: properties.map(|(key, value)| (key.as_str(), value.as_str().unwrap())).collect(),
+        }
+    }
+
+    fn message(&self) -> Message<'_> {
+        Message::new(self.topic, self.body.as_bytes()).with_flag(self.flag).with_properties(&self.properties)
+    }
+}
+
 fn submit<'m>(
     case: &Value,
     world: &mut World<Servers>,
-    message: &Message<'m>,
+    messages: &[Message<'m>],
 ) -> Result<SendId, SubmitError<'m>> {
     let now = world.now();
     let producer = &mut world.producer;
+    if case["batch"] == true {
+        return producer.send_batch(now, messages);
+    }
+    let message = &messages[0];
     if let Some(target) = case["target"].as_object() {
         let queue_id = target["queue_id"].as_u64().unwrap().try_into().unwrap();
         let queue = MessageQueue { broker_name: target["broker"].as_str().unwrap(), queue_id };

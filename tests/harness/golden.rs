@@ -135,7 +135,7 @@ fn summary(file: &str, failures: &[String]) -> String {
     text
 }
 
-const MOST_SHOWN: usize = 300;
+const MOST_SHOWN: usize = 30;
 const MOST_CHARACTERS: usize = 400;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The scripted name server and brokers of a case.
 
+use rocketlite_core::message::batch;
 use rocketlite_core::message::properties::{Properties, UNIQ_KEY};
 use rocketlite_core::wire::code::RequestCode;
 use rocketlite_core::wire::command::RemotingCommand;
@@ -40,9 +41,15 @@ impl Servers {
 
     pub(super) fn received(&self, names: &mut Names) -> Value {
         let mut received = self.received.clone();
-        for request in &mut received {
-            if let Some(key) = request["properties"].get_mut(UNIQ_KEY) {
+        let mut rename = |properties: &mut Value| {
+            if let Some(key) = properties.get_mut(UNIQ_KEY) {
                 *key = json!(names.of(key.as_str().unwrap()));
+            }
+        };
+        for request in &mut received {
+            rename(&mut request["properties"]);
+            for entry in request.get_mut("batch").and_then(Value::as_array_mut).into_iter().flatten() {
+                rename(&mut entry["properties"]);
             }
         }
         Value::Array(received)
@@ -177,14 +184,11 @@ fn describe(broker: &str, request: &RemotingCommand<'_>) -> Value {
         let value = value.unwrap().to_string();
         match key.to_string().as_str() {
             "g" => {}
-            "i" => {
-                let pairs = Properties::new(value.as_bytes());
-                properties = pairs.iter().map(|(k, v)| (k.to_string(), json!(v.to_string()))).collect();
-            }
+            "i" => properties = parsed(value.as_bytes()),
             other => drop(ext.insert(other.to_owned(), json!(value))),
         }
     }
-    json!({
+    let mut seen = json!({
         "broker": broker,
         "code": request.code,
         "flag": request.flag,
@@ -193,6 +197,20 @@ fn describe(broker: &str, request: &RemotingCommand<'_>) -> Value {
         "serialize": if request.serialize_type == SerializeType::Json { "JSON" } else { "ROCKETMQ" },
         "ext": ext,
         "properties": properties,
-        "body_len": request.body.len(),
-    })
+    });
+    if request.code == RequestCode::SEND_BATCH_MESSAGE.0 {
+        let entries = batch::entries(request.body).map(|entry| {
+            let entry = entry.unwrap();
+            let properties = parsed(entry.properties);
+            json!({"flag": entry.flag, "body_len": entry.body.len(), "properties": properties})
+        });
+        seen["batch"] = entries.collect();
+    } else {
+        seen["body_len"] = json!(request.body.len());
+    }
+    seen
+}
+
+fn parsed(properties: &[u8]) -> Map<String, Value> {
+    Properties::new(properties).iter().map(|(k, v)| (k.to_string(), json!(v.to_string()))).collect()
 }

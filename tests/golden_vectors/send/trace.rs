@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rocketlite_core::Rules;
 use rocketlite_core::SendId;
+use rocketlite_core::message::id::MessageId;
 use rocketlite_core::producer::{Event, SubmitError};
 use rocketlite_core::send::decision::{AttemptOutcome, Fault, Policy};
 use rocketlite_core::send::outcome::{SendError, SendErrorKind, SendStatus};
@@ -130,12 +131,12 @@ pub(super) fn outcome(
         }
         outcome
     };
-    let topic = text(&case["messages"][0], "topic");
+    let topic = case["messages"].get(0).and_then(|message| text(message, "topic"));
     match world.producer.poll_send(id) {
         Ok(_) if one_way => json!({"sent": true}),
         Ok(result) => called(json!({
             "status": result.status.as_str(),
-            "msg_id": names.of(&result.message_id.to_string()),
+            "msg_id": ids(case, &result.message_id, names),
             "offset_msg_id": result.offset_message_id.map(|id| id.to_string()),
             "topic": topic,
             "broker": result.broker_name.as_str(),
@@ -154,6 +155,13 @@ pub(super) fn outcome(
     }
 }
 
+/// The id of a message, or those of a batch.
+fn ids(case: &Value, first: &MessageId, names: &mut Names) -> String {
+    let count = case["messages"].as_array().unwrap().len();
+    let ids = (0..count).map(|n| names.of(&first.following(n).to_string()));
+    ids.collect::<Vec<_>>().join(",")
+}
+
 /// A message that was not taken.
 pub(super) fn refused(case: &Value, error: &SubmitError<'_>) -> Value {
     match error {
@@ -165,6 +173,10 @@ pub(super) fn refused(case: &Value, error: &SubmitError<'_>) -> Value {
                 outcome["callbacks"] = json!(1);
             }
             outcome
+        }
+        // `Failed to initiate the MessageBatch`
+        SubmitError::Batch(_) | SubmitError::BatchMember { .. } => {
+            json!({"exception": "MQClientException", "response_code": -1})
         }
         other => panic!("{other}"),
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// The files whose cases are run one by one. The traces of whole producers have tests of their own.
-pub const FILES: [&str; 9] = [
+/// All files of vectors.
+pub const FILES: [&str; 11] = [
     "fault_4.9.7.jsonl",
     "fault_5.4.0.jsonl",
     "frames.jsonl",
@@ -14,6 +14,8 @@ pub const FILES: [&str; 9] = [
     "messages_4.9.7.jsonl",
     "route.jsonl",
     "route_registered.jsonl",
+    "send_4.9.7.jsonl",
+    "send_5.4.0.jsonl",
     "validators.jsonl",
     "validators_4.9.7.jsonl",
 ];

@@ -85,6 +85,9 @@ pub struct ProducerConfig<'c> {
     /// Longest time for an attempt that is not the last one: none, so that a broker that hangs uses up
     /// `send_msg_timeout` (`sendMsgMaxTimeoutPerRequest`, -1 there).
     pub send_msg_max_timeout_per_request: Option<Duration>,
+    /// Whether an attempt leaves time for those after it: no. If yes, it may take its even share of what is left of
+    /// `send_msg_timeout`, so that a broker that hangs does not use up all of it. The reference has no such setting.
+    pub reserve_time_for_retry: bool,
     /// Where the queues of a new publish list are gone through from: anywhere. A number makes a run repeatable
     /// whatever the seed.
     pub first_queue_index: Option<i32>,
@@ -130,6 +133,7 @@ impl<'c> ProducerConfig<'c> {
             // The newest release whose clients are not told to go away by a broker that shuts down.
             version: version::V5_3_1,
             send_msg_max_timeout_per_request: None,
+            reserve_time_for_retry: false,
             first_queue_index: None,
             client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             process_id: 0,

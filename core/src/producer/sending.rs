@@ -143,13 +143,17 @@ impl State<'_> {
     }
 
     /// The time for an attempt of what is left for the send: an attempt that is not the last may have a limit of its own
-    /// (`sendMsgMaxTimeoutPerRequest`), so that a broker that hangs leaves time for another.
+    /// (`sendMsgMaxTimeoutPerRequest`) or leave a share for each one after it, so that a broker that hangs leaves time for
+    /// another.
     fn attempt_budget(&self, id: SlotId, left: Duration) -> Duration {
-        let last = |send: &InFlight| send.attempts.saturating_add(1) >= send.attempts_total;
-        match self.config.send_msg_max_timeout_per_request {
-            Some(most) if !self.sends.get(id).is_none_or(last) => left.min(most),
-            _ => left,
+        let still = |send: &InFlight| send.attempts_total.saturating_sub(send.attempts);
+        let still = self.sends.get(id).map_or(1, still);
+        if still <= 1 {
+            return left;
         }
+        let share = left.checked_div(still.into()).filter(|_| self.config.reserve_time_for_retry);
+        let most = self.config.send_msg_max_timeout_per_request;
+        [share, most].into_iter().flatten().fold(left, Duration::min)
     }
 
     /// The queue for the next attempt.

@@ -226,3 +226,92 @@ fn a_timeout_in_the_middle_of_a_frame_closes_the_connection() {
     bench.pass(3_001);
     assert_eq!(bench.closed, ["a:1"]);
 }
+
+#[test]
+fn time_reserved_for_a_retry_saves_a_send_from_a_broker_that_hangs() {
+    let mut bench = Bench::with(|config| config.reserve_time_for_retry = true);
+    let id = bench.send();
+    bench.answer_route(&[("a", 1), ("b", 1)]);
+    let first = bench.take(SEND);
+    bench.pass(1_001);
+    let second = bench.take(SEND);
+    assert_ne!(first.address, second.address);
+    bench.answer_stored(&second, 0);
+    assert_eq!(bench.outcome(id).unwrap().attempts, 2);
+}
+
+#[test]
+fn an_attempt_may_have_a_limit_of_its_own_unless_it_is_the_last() {
+    let limit = Some(Duration::from_millis(500));
+    let mut bench = Bench::with(|config| config.send_msg_max_timeout_per_request = limit);
+    let id = bench.send();
+    bench.answer_route(&[("a", 1), ("b", 1)]);
+    for _ in 0..2 {
+        bench.take(SEND);
+        bench.pass(501);
+    }
+    bench.take(SEND);
+    bench.pass(1_000);
+    assert!(bench.in_flight(id));
+    bench.pass(1_000);
+    let error = bench.outcome(id).unwrap_err();
+    assert_eq!((error.response_code(), error.attempts), (10_002, 3));
+}
+
+#[test]
+fn a_broker_that_goes_away_is_asked_again_over_a_new_connection_once() {
+    let (mut bench, id) = Bench::routed(&[("a", 1)]);
+    let first = bench.take(SEND);
+    bench.answer(&first, 1_500, &[], b"");
+    let again = bench.take(SEND);
+    assert_eq!((&again.address, again.body.as_slice()), (&first.address, &b"hello"[..]));
+    assert!(again.connection != first.connection && again.opaque != first.opaque);
+    assert_eq!(bench.closed, ["a:1"]);
+    bench.answer_stored(&again, 0);
+    assert_eq!(bench.outcome(id).unwrap().attempts, 1);
+}
+
+#[test]
+fn a_broker_that_keeps_going_away_ends_as_a_lost_connection() {
+    let (mut bench, id) = Bench::routed(&[("a", 1)]);
+    for _ in 0..6 {
+        let request = bench.take(SEND);
+        bench.answer(&request, 1_500, &[], b"");
+    }
+    let error = bench.outcome(id).unwrap_err();
+    assert_eq!((error.response_code(), error.attempts), (-1, 3));
+}
+
+#[test]
+fn an_asynchronous_send_tries_again_without_an_answer_and_not_after_a_refusal() {
+    let mut bench = Bench::new();
+    let id = bench.producer.send_async(bench.now, &Message::new("T", b"x")).unwrap();
+    bench.drive();
+    bench.answer_route(&[("a", 1), ("b", 1)]);
+    let first = bench.take(SEND);
+    bench.hang_up(&first);
+    let second = bench.take(SEND);
+    assert_ne!(first.address, second.address);
+    assert_eq!(second.fields["n"], second.address.trim_end_matches(":1"));
+    bench.answer(&second, 1, &[], b"");
+    let error = bench.outcome(id).unwrap_err();
+    assert_eq!(
+        (error.kind, error.attempts),
+        (SendErrorKind::Attempt(AttemptOutcome::Refused(ResponseCode(1))), 2)
+    );
+}
+
+#[test]
+fn an_asynchronous_send_to_a_queue_stays_with_its_broker() {
+    let mut bench = Bench::new();
+    let queue = MessageQueue { broker_name: "b", queue_id: 0 };
+    let id = bench.producer.send_async_to(bench.now, &Message::new("T", b"x"), &queue).unwrap();
+    bench.drive();
+    bench.answer_route(&[("a", 1), ("b", 1)]);
+    for _ in 0..3 {
+        let request = bench.take(SEND);
+        assert_eq!(request.address, "b:1");
+        bench.hang_up(&request);
+    }
+    assert_eq!(bench.outcome(id).unwrap_err().attempts, 3);
+}

@@ -93,6 +93,23 @@ impl<'m> Arena<'m> {
         }
     }
 
+    /// Gives the end of a piece back: what remains are its first `len` bytes. A piece that is not in use is left alone.
+    #[must_use]
+    pub fn cut(&mut self, extent: Extent, len: usize) -> Extent {
+        let cut = Extent { len: len.min(extent.len), ..extent };
+        if cut.is_empty() {
+            self.free(extent);
+            return Extent::EMPTY;
+        }
+        match self.pieces.get_mut(..self.count).unwrap_or_default().iter_mut().find(|e| **e == extent) {
+            Some(place) => {
+                *place = cut;
+                cut
+            }
+            None => extent,
+        }
+    }
+
     /// Puts `extent` in place `at` of the list, if the list has room.
     fn insert(&mut self, at: usize, extent: Extent) -> Option<()> {
         let tail = self.pieces.get_mut(at..self.count.saturating_add(1))?;
@@ -150,6 +167,23 @@ mod tests {
         assert_eq!(arena.in_use(), 0);
         assert_eq!(arena.alloc(256).map(Extent::len), Some(256));
         assert_eq!(arena.alloc(1), None);
+    }
+
+    #[test]
+    fn a_piece_can_be_cut() {
+        let mut memory = [7u8; 16];
+        let mut pieces = [Extent::EMPTY; 4];
+        let mut arena = Arena::new(&mut memory, &mut pieces);
+        let whole = arena.alloc(16).unwrap();
+        let front = arena.cut(whole, 6);
+        assert_eq!((front.len(), arena.in_use()), (6, 6));
+        assert_eq!(arena.cut(front, 9), front);
+        assert_eq!(arena.cut(whole, 3), whole);
+        let rest = arena.alloc(10).unwrap();
+        assert_eq!(arena.get(front).len() + arena.get(rest).len(), 16);
+        assert_eq!(arena.cut(front, 0), Extent::EMPTY);
+        arena.free(rest);
+        assert_eq!(arena.in_use(), 0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Messages: what a caller sends, what a broker stores, and the property strings, batches and ids between them.
 
 pub mod batch;
+pub mod compression;
 pub mod id;
 pub mod properties;
 pub mod stored;

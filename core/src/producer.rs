@@ -12,6 +12,7 @@ mod memory;
 mod probes;
 mod receive;
 mod sending;
+mod store;
 mod submit;
 mod timers;
 mod transmit;

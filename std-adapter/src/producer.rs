@@ -1,11 +1,15 @@
 //! An async producer for any tokio runtime.
 
 mod builder;
+#[cfg(feature = "compress")]
+mod compress;
 mod error;
 mod host;
 
 pub use builder::{ProducerBuilder, StartError};
 pub use error::SendError;
+#[cfg(feature = "compress")]
+pub use rocketlite_core::message::compression::CompressionType;
 pub use rocketlite_core::producer::MessageQueue;
 pub use rocketlite_core::send::outcome::{SendResult, SendStatus};
 

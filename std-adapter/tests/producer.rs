@@ -26,3 +26,34 @@ async fn a_batch_is_stored_message_by_message_under_the_ids_that_follow_the_resu
     assert!(error.to_string().contains("Failed to initiate the MessageBatch"), "{error}");
     producer.shutdown().await;
 }
+
+/// The body and the system flag of what the broker has stored.
+#[cfg(feature = "compress")]
+fn stored(broker: &Broker) -> Vec<(Vec<u8>, i32)> {
+    let mut stored = Vec::new();
+    broker.for_each_message(|message| stored.push((message.body.to_vec(), message.sys_flag)));
+    stored
+}
+
+#[cfg(feature = "compress")]
+#[tokio::test]
+async fn large_bodies_are_compressed_as_the_settings_say() {
+    use rocketlite::producer::CompressionType;
+
+    let broker = Broker::builder().start().unwrap();
+    let builder = Producer::builder("group").namesrv_addr(broker.local_addr().to_string());
+    let body = [b'x'; 4096];
+    for (builder, flag) in [
+        (builder.clone(), 769),
+        (builder.clone().compress_type(CompressionType::Lz4), 257),
+        (builder.clone().compress_type(CompressionType::Zstd), 513),
+        (builder.clone().compress_msg_body_over_howmuch(4097), 0),
+    ] {
+        let producer = builder.start().unwrap();
+        producer.send(&Message::new("T", &body)).await.unwrap();
+        producer.shutdown().await;
+        let (stored, sys_flag) = stored(&broker).pop().unwrap();
+        assert_eq!(sys_flag, flag);
+        assert_eq!(stored.len() < body.len(), flag != 0);
+    }
+}

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::Rules;
 use crate::engine::Address;
+use crate::message::compression::Compressor;
 use crate::message::validate::{GroupError, GroupLimit, check_group};
 use crate::send::decision::Policy;
 use crate::wire::code::{LanguageCode, ResponseCode, version};
@@ -59,7 +60,11 @@ pub struct ProducerConfig<'c> {
     pub detect_interval: Duration,
     /// Attempts of an asynchronous send after the first, below [`MAX_ATTEMPTS`]: 2.
     pub retry_times_when_send_async_failed: u8,
-    /// Largest body in bytes: 4 MiB.
+    /// What compresses bodies: nothing.
+    pub compressor: Option<&'c dyn Compressor>,
+    /// Bodies of this length and more are compressed, if anything compresses: 4096 bytes. Batches never are.
+    pub compress_msg_body_over_howmuch: usize,
+    /// Largest body in bytes, before it is compressed: 4 MiB.
     pub max_message_size: usize,
     /// How often the routes of known topics are asked for again: 30 s.
     pub poll_name_server_interval: Duration,
@@ -120,6 +125,8 @@ impl<'c> ProducerConfig<'c> {
             start_detector_enable: false,
             detect_timeout: Duration::from_millis(200),
             detect_interval: Duration::from_secs(2),
+            compressor: None,
+            compress_msg_body_over_howmuch: 4096,
             max_message_size: 4_194_304,
             poll_name_server_interval: Duration::from_secs(30),
             heartbeat_broker_interval: Duration::from_secs(30),
@@ -240,6 +247,8 @@ mod tests {
         assert!(!config.retry_another_broker_when_not_store_ok && !config.send_latency_fault_enable);
         assert_eq!(config.max_message_size, 4 << 20);
         assert_eq!(config.create_topic_key, "TBW102");
+        assert_eq!(config.compress_msg_body_over_howmuch, 4_096);
+        assert!(config.compressor.is_none());
         assert!(!config.unit_mode && config.send_smart_msg);
         assert_eq!(config.check(), Err(ConfigError::NoNameServer));
         assert!(matches!(ProducerConfig::new("", "c", &[]).check(), Err(ConfigError::ProducerGroup(_))));

@@ -1,19 +1,19 @@
-//! Accepting a message: state check, validation, and the one copy into the caller's memory.
+//! Accepting a message: state check, validation, and what is decided once for all attempts.
 
 use super::draft::{Content, Draft};
 use super::event::SubmitError;
+use super::store::Stored;
 use super::{Phase, State};
 use crate::message::Message;
 use crate::message::id::MessageId;
 use crate::message::properties::{PropertyErrorKind, UNIQ_KEY, check_user_property};
-use crate::message::validate::{MessageError, MessageLimits, check_batch, check_message};
+use crate::message::validate::{MessageLimits, check_batch, check_message};
 use crate::route::QueueRef;
 use crate::send::attempt::Attempt;
 use crate::send::outcome::Remark;
 use crate::send::request::Request;
-use crate::send::{InFlight, Parts, SendId, SendMode, SendState, Target};
-use crate::wire::cursor::Writer;
-use crate::{Extent, Instant, Rules};
+use crate::send::{InFlight, SendId, SendMode, SendState, Target};
+use crate::{Instant, Rules};
 
 /// A queue that the caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl State<'_> {
             return Err(SubmitError::TooManyInFlight { limit: self.sends.capacity() });
         }
         let draft = self.draft(now, content)?;
-        let (bytes, parts) = self.store(&draft, broker_name)?;
+        let Stored { bytes, parts, sys_flag } = self.store(&draft, broker_name)?;
         // A frame is encoded anew for each piece of it, so what it names must stay until its end.
         let start = self.first_index();
         let named = |topic| self.links.is_named(topic);
@@ -62,7 +62,7 @@ impl State<'_> {
             mode,
             bytes,
             parts,
-            request: draft.request,
+            request: Request { sys_flag: draft.request.sys_flag | sys_flag, ..draft.request },
             flag: draft.flag(),
             message_id: draft.message_id,
             first: now,
@@ -122,36 +122,6 @@ impl State<'_> {
         let named = matches!(content, Content::Batch(_)) && self.config.rules != Rules::V4;
         let batch_id = named.then(|| self.ids.next(now));
         Ok(Draft { content, made, message_id: own.unwrap_or(made), batch_id, request })
-    }
-
-    /// Copies property string, body and the broker's name of an explicit queue into one piece of the arena.
-    fn store<'a>(
-        &mut self,
-        draft: &Draft<'_, 'a>,
-        broker_name: &str,
-    ) -> Result<(Extent, Parts), SubmitError<'a>> {
-        let put = |writer: &mut Writer<'_>| {
-            let first_attempt_only = draft.put_properties(writer);
-            let properties = writer.position();
-            draft.put_body(writer).map_err(SubmitError::Batch)?;
-            let body = writer.position().saturating_sub(properties);
-            writer.put(broker_name.as_bytes());
-            Ok(Parts { first_attempt_only, properties, body })
-        };
-        let mut measure = Writer::new(&mut []);
-        let parts = put(&mut measure)?;
-        let max = self.config.max_message_size;
-        if parts.body > max {
-            return Err(SubmitError::Message(MessageError::BodyTooLong { max }));
-        }
-        let len = measure.position();
-        let limit = self.bodies.capacity();
-        if len > limit {
-            return Err(SubmitError::MessageTooLarge { limit });
-        }
-        let extent = self.bodies.alloc(len).ok_or(SubmitError::NoRoomForBody)?;
-        put(&mut Writer::new(self.bodies.get_mut(extent)))?;
-        Ok((extent, parts))
     }
 }
 

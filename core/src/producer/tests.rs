@@ -2,6 +2,7 @@
 //! when told to.
 
 mod batches;
+mod compression;
 mod faults;
 mod headers;
 mod lifecycle;

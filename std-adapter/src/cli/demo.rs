@@ -58,7 +58,11 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         "name server and {} on {name_server}, {} and {} beside it",
         NAMES[0], NAMES[1], NAMES[2]
     ));
-    let producer = Producer::builder("demo_producers").namesrv_addr(name_server.to_string()).start()?;
+    let producer = Producer::builder("demo_producers").namesrv_addr(name_server.to_string());
+    // The bodies in the brokers' logs are compared with those that were sent.
+    #[cfg(feature = "compress")]
+    let producer = producer.compress_msg_body_over_howmuch(usize::MAX);
+    let producer = producer.start()?;
     let load = Arc::new(Load {
         producer,
         count: arguments.count,

@@ -67,8 +67,14 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         .mq_client_api_timeout(route_timeout)
         .connect_timeout(route_timeout)
         .retry_times_when_send_failed(arguments.retries)
-        .max_message_size(MAX_BODY)
-        .start()?;
+        .max_message_size(MAX_BODY);
+    // Who asks for a size wants the broker to get as much.
+    #[cfg(feature = "compress")]
+    let producer = match arguments.size {
+        Some(_) => producer.compress_msg_body_over_howmuch(usize::MAX),
+        None => producer,
+    };
+    let producer = producer.start()?;
     let sent = send_all(&producer, &arguments).await;
     producer.shutdown().await;
     sent

@@ -7,6 +7,8 @@ use std::net::{ToSocketAddrs as _, UdpSocket};
 use std::sync::Arc;
 
 use rocketlite_core::Address;
+#[cfg(feature = "compress")]
+use rocketlite_core::message::compression::CompressionType;
 use rocketlite_core::producer::ProducerConfig;
 use rocketlite_core::wire::fields::SerializeType;
 use tokio::sync::Semaphore;
@@ -27,6 +29,7 @@ pub struct ProducerBuilder {
     names: Names,
     send_msg_timeout: Option<Duration>,
     retry_times_when_send_failed: Option<u8>,
+    compress_msg_body_over_howmuch: Option<usize>,
     max_message_size: Option<usize>,
     default_topic_queue_nums: Option<i32>,
     unit_mode: Option<bool>,
@@ -48,6 +51,7 @@ impl ProducerBuilder {
             names: Names::default(),
             send_msg_timeout: None,
             retry_times_when_send_failed: None,
+            compress_msg_body_over_howmuch: None,
             max_message_size: None,
             default_topic_queue_nums: None,
             unit_mode: None,
@@ -93,7 +97,28 @@ impl ProducerBuilder {
         self
     }
 
-    /// Largest body in bytes: 4 MiB.
+    /// Bodies of this length and more are compressed: 4096 bytes. Batches never are.
+    #[cfg(feature = "compress")]
+    pub const fn compress_msg_body_over_howmuch(mut self, bytes: usize) -> Self {
+        self.compress_msg_body_over_howmuch = Some(bytes);
+        self
+    }
+
+    /// How bodies are compressed: zlib, the only kind that consumers older than 4.9.4 read.
+    #[cfg(feature = "compress")]
+    pub const fn compress_type(mut self, compress_type: CompressionType) -> Self {
+        self.names.compressor.compress_type = compress_type;
+        self
+    }
+
+    /// The level of zlib, 0 to 9: 5. The other kinds have only one.
+    #[cfg(feature = "compress")]
+    pub const fn compress_level(mut self, level: u32) -> Self {
+        self.names.compressor.compress_level = level;
+        self
+    }
+
+    /// Largest body in bytes, before it is compressed: 4 MiB.
     pub const fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = Some(bytes);
         self
@@ -235,6 +260,7 @@ impl ProducerBuilder {
         }
         set(&mut config.send_msg_timeout, self.send_msg_timeout);
         set(&mut config.retry_times_when_send_failed, self.retry_times_when_send_failed);
+        set(&mut config.compress_msg_body_over_howmuch, self.compress_msg_body_over_howmuch);
         set(&mut config.max_message_size, self.max_message_size);
         set(&mut config.default_topic_queue_nums, self.default_topic_queue_nums);
         set(&mut config.unit_mode, self.unit_mode);

@@ -27,13 +27,15 @@ struct Parts {
     memory: Memory,
 }
 
-/// Strings that the configuration borrows.
+/// What the configuration borrows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     pub(super) producer_group: String,
     pub(super) client_id: String,
     pub(super) name_servers: Vec<Address>,
     pub(super) create_topic_key: Option<String>,
+    #[cfg(feature = "compress")]
+    pub(super) compressor: super::compress::BodyCompressor,
 }
 
 impl Names {
@@ -42,6 +44,10 @@ impl Names {
         let mut config = ProducerConfig::new(&self.producer_group, &self.client_id, &self.name_servers);
         if let Some(topic) = &self.create_topic_key {
             config.create_topic_key = topic;
+        }
+        #[cfg(feature = "compress")]
+        {
+            config.compressor = Some(&self.compressor);
         }
         config
     }

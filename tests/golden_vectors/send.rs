@@ -2,10 +2,12 @@
 //! brokers received and the caller got.
 
 mod servers;
+mod squeezer;
 mod trace;
 
 use core::time::Duration;
 
+use rocketlite_core::message::compression::CompressionType;
 use rocketlite_core::producer::{MessageQueue, ProducerConfig, SubmitError};
 use rocketlite_core::wire::code::{LanguageCode, ResponseCode};
 use rocketlite_core::{Message, Rules, SendId};
@@ -14,6 +16,7 @@ use rocketlite_tests::scripted::World;
 use serde_json::{Value, json};
 
 use servers::Servers;
+use squeezer::Squeezer;
 use trace::Names;
 
 #[test]
@@ -76,6 +79,7 @@ fn settings(case: &Value, rules: Rules, config: &mut ProducerConfig<'static>) {
         Rules::V4 => 407,
         _ => 493,
     };
+    config.compressor = Some(&Squeezer(CompressionType::Zlib));
     config.first_queue_index = Some(integer(case, "index"));
     let codes = list(case, "add_retry_codes").iter();
     let codes: Vec<_> = codes.map(|code| ResponseCode(code.as_i64().unwrap().try_into().unwrap())).collect();
@@ -95,6 +99,16 @@ fn settings(case: &Value, rules: Rules, config: &mut ProducerConfig<'static>) {
                 config.retry_another_broker_when_not_store_ok = value.as_bool().unwrap();
             }
             "sendLatencyFaultEnable" => config.send_latency_fault_enable = value.as_bool().unwrap(),
+            "compressMsgBodyOverHowmuch" => {
+                config.compress_msg_body_over_howmuch = number().try_into().unwrap()
+            }
+            "compressType" => {
+                config.compressor = Some(match value.as_str() {
+                    Some("LZ4") => &Squeezer(CompressionType::Lz4),
+                    Some("ZSTD") => &Squeezer(CompressionType::Zstd),
+                    other => panic!("no compression {other:?}"),
+                });
+            }
             "defaultTopicQueueNums" => config.default_topic_queue_nums = number().try_into().unwrap(),
             "maxMessageSize" => config.max_message_size = number().try_into().unwrap(),
             "createTopicKey" => config.create_topic_key = value.as_str().unwrap().to_owned().leak(),

@@ -2,6 +2,7 @@
 
 use rocketlite_core::message::batch;
 use rocketlite_core::message::properties::{Properties, UNIQ_KEY};
+use rocketlite_core::message::sys_flag::{COMPRESSED, COMPRESSION_MASK, COMPRESSION_ZLIB};
 use rocketlite_core::wire::code::RequestCode;
 use rocketlite_core::wire::command::RemotingCommand;
 use rocketlite_core::wire::fields::SerializeType;
@@ -9,6 +10,7 @@ use rocketlite_tests::golden::{list, text};
 use rocketlite_tests::scripted::{Answer, NAME_SERVER, Script, response};
 use serde_json::{Map, Value, json};
 
+use super::squeezer::inflated_len;
 use super::trace::Names;
 
 /// They listen at `<name>:1`.
@@ -188,6 +190,7 @@ fn describe(broker: &str, request: &RemotingCommand<'_>) -> Value {
             other => drop(ext.insert(other.to_owned(), json!(value))),
         }
     }
+    let sys_flag: i32 = ext["f"].as_str().unwrap().parse().unwrap();
     let mut seen = json!({
         "broker": broker,
         "code": request.code,
@@ -205,6 +208,11 @@ fn describe(broker: &str, request: &RemotingCommand<'_>) -> Value {
             json!({"flag": entry.flag, "body_len": entry.body.len(), "properties": properties})
         });
         seen["batch"] = entries.collect();
+    } else if sys_flag & COMPRESSED != 0 {
+        seen["compressed"] = json!(true);
+        if sys_flag & COMPRESSION_MASK == COMPRESSION_ZLIB {
+            seen["body_len_inflated"] = json!(inflated_len(request.body));
+        }
     } else {
         seen["body_len"] = json!(request.body.len());
     }

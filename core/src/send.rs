@@ -1,7 +1,7 @@
 //! A send from the moment it is accepted until its outcome is taken: `DefaultMQProducerImpl#sendDefaultImpl`, unrolled into
 //! states.
 //!
-//! [`decision`] says what an attempt's outcome means, [`attempt`] what goes on the wire, [`outcome`] what the
+//! [`decision`] says what an attempt's outcome means, `attempt` what goes on the wire, [`outcome`] what the
 //! caller gets.
 
 pub(crate) mod attempt;

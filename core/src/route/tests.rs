@@ -144,3 +144,17 @@ fn numbers_of_queues_are_those_of_the_first_queue_data_and_leave_with_the_broker
     let third = topic(&mut routes, "third");
     assert_eq!((third.index(), counts(&routes, third)), (first.index(), [0; 3]));
 }
+
+#[test]
+fn a_broker_whose_entries_are_all_overwritten_is_not_forgotten() {
+    let mut memory = Memory::new();
+    let mut routes = memory.routes();
+    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
+    install(&mut routes, topic, &route(&[("a", 1), ("b", 1)])).unwrap();
+    routes.queues[1] = routes.queues[0];
+    routes.forget_brokers(|_| false);
+    assert!(routes.broker("b").is_some());
+    // The next route brings its entry back, which is no change of the route.
+    assert_eq!(install(&mut routes, topic, &route(&[("a", 1), ("b", 1)])), Ok(false));
+    assert_eq!(list(&routes, topic), ["a/0", "b/0"]);
+}

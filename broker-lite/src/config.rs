@@ -51,6 +51,9 @@ pub struct BrokerConfig<'m> {
     pub idle_timeout: Duration,
     /// A connection whose frame is still incomplete after so long is closed. Default 30 s.
     pub frame_timeout: Duration,
+    /// While frames of others wait for memory, a connection is closed whose frame is incomplete and on which nothing has
+    /// moved for so long. Looked at once a second. Default 1 s.
+    pub stalled_frame_timeout: Duration,
     /// A client without heartbeat for so long is forgotten. Default 120 s
     /// (`ClientHousekeepingService`, `channelExpiredTimeout`).
     pub client_timeout: Duration,
@@ -86,6 +89,7 @@ impl<'m> BrokerConfig<'m> {
             max_pending: 64,
             idle_timeout: Duration::from_mins(2),
             frame_timeout: Duration::from_secs(30),
+            stalled_frame_timeout: Duration::from_secs(1),
             client_timeout: Duration::from_mins(2),
             broker_timeout: Duration::from_mins(2),
             registration_period: Duration::from_secs(30),
@@ -141,6 +145,7 @@ impl<'m> BrokerConfig<'m> {
         for (setting, span) in [
             ("idle_timeout", self.idle_timeout),
             ("frame_timeout", self.frame_timeout),
+            ("stalled_frame_timeout", self.stalled_frame_timeout),
             ("client_timeout", self.client_timeout),
             ("broker_timeout", self.broker_timeout),
             ("registration_period", self.registration_period),

@@ -10,6 +10,7 @@ use crate::table::{ClientId, ClientRole, GroupName, Name};
 
 /// Something that an operator or a test may want to know. Owned, so that it outlives the engine's next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum BrokerEvent {
     /// A topic was made.
@@ -58,6 +59,7 @@ pub enum BrokerEvent {
         /// Which.
         connection: ConnectionId,
         /// Where it came from.
+        #[cfg_attr(feature = "defmt", defmt(Debug2Format))]
         peer: SocketAddr,
         /// Why.
         reason: DisconnectReason,
@@ -97,7 +99,7 @@ pub enum DisconnectReason {
     Decode(DecodeError),
     /// Nothing moved for `idle_timeout`.
     Idle,
-    /// A frame was still incomplete after `frame_timeout`.
+    /// A frame was still incomplete after `frame_timeout`, or did not go on while others waited for its memory.
     SlowFrame,
     /// Half of an answer was sent, and what it was made of changed or was evicted.
     LostAnswer,
@@ -148,10 +150,30 @@ pub struct Counters {
     pub lost_events: u64,
 }
 
+/// A place for an event that waits to be taken.
+#[derive(Debug, Default)]
+pub struct EventPlace(Place);
+
+impl EventPlace {
+    /// No event.
+    pub const EMPTY: Self = Self(Place::Empty);
+}
+
+/// All zero while it is empty, so that a `static` costs no flash: the tag is a byte of its own, where that of an
+/// `Option` may be any number that the event leaves over.
+#[derive(Debug, Default)]
+#[repr(u8)]
+#[expect(clippy::large_enum_variant, reason = "an empty place is room for a full one")]
+enum Place {
+    #[default]
+    Empty,
+    Event(BrokerEvent),
+}
+
 /// Events that wait to be taken, over places the caller named.
 #[derive(Debug)]
 pub(crate) struct EventQueue<'m> {
-    places: &'m mut [Option<BrokerEvent>],
+    places: &'m mut [EventPlace],
     first: usize,
     len: usize,
     /// How many found no place.
@@ -159,40 +181,40 @@ pub(crate) struct EventQueue<'m> {
 }
 
 impl<'m> EventQueue<'m> {
-    pub(crate) fn new(places: &'m mut [Option<BrokerEvent>]) -> Self {
-        places.fill(None);
+    pub(crate) fn new(places: &'m mut [EventPlace]) -> Self {
+        places.fill_with(EventPlace::default);
         Self { places, first: 0, len: 0, lost: 0 }
     }
 
     pub(crate) fn push(&mut self, event: BrokerEvent) {
         if let BrokerEvent::Evicted { messages: more, bytes: more_bytes } = &event
             && let Some(last) = self.len.checked_sub(1)
-            && let Some(Some(BrokerEvent::Evicted { messages, bytes })) = self.place_mut(last)
+            && let Some(Place::Event(BrokerEvent::Evicted { messages, bytes })) = self.place_mut(last)
         {
             *messages = messages.saturating_add(*more);
             *bytes = bytes.saturating_add(*more_bytes);
             return;
         }
-        match self.place_mut(self.len).filter(|place| place.is_none()) {
-            Some(place) => {
-                *place = Some(event);
+        match self.place_mut(self.len) {
+            Some(place @ Place::Empty) => {
+                *place = Place::Event(event);
                 self.len = self.len.saturating_add(1);
             }
-            None => self.lost = self.lost.saturating_add(1),
+            _ => self.lost = self.lost.saturating_add(1),
         }
     }
 
     pub(crate) fn pop(&mut self) -> Option<BrokerEvent> {
-        let event = self.place_mut(0)?.take()?;
+        let Place::Event(event) = core::mem::take(self.place_mut(0)?) else { return None };
         self.first = self.first.saturating_add(1).checked_rem(self.places.len()).unwrap_or(0);
         self.len = self.len.saturating_sub(1);
         Some(event)
     }
 
     /// The `n`-th place from the oldest event on.
-    fn place_mut(&mut self, n: usize) -> Option<&mut Option<BrokerEvent>> {
+    fn place_mut(&mut self, n: usize) -> Option<&mut Place> {
         let at = self.first.saturating_add(n).checked_rem(self.places.len())?;
-        self.places.get_mut(at)
+        self.places.get_mut(at).map(|place| &mut place.0)
     }
 }
 
@@ -206,7 +228,7 @@ mod tests {
 
     #[test]
     fn events_come_in_order_and_losses_are_counted() {
-        let mut places = [const { None }; 2];
+        let mut places = [const { EventPlace::EMPTY }; 2];
         let mut queue = EventQueue::new(&mut places);
         for round in 0..5 {
             queue.push(topic(round));
@@ -222,7 +244,7 @@ mod tests {
 
     #[test]
     fn evictions_add_up() {
-        let mut places = [const { None }; 1];
+        let mut places = [const { EventPlace::EMPTY }; 1];
         let mut queue = EventQueue::new(&mut places);
         queue.push(BrokerEvent::Evicted { messages: 1, bytes: 100 });
         queue.push(BrokerEvent::Evicted { messages: 2, bytes: 300 });

@@ -4,6 +4,7 @@
 //! deadlines from it. Messages live in [`CommitLog`], a ring over memory the caller named; everything
 //! else has a place in [`BrokerMemory`]. The crate never reads a clock, opens a socket, allocates or panics.
 #![no_std]
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(test),
     deny(
@@ -30,7 +31,7 @@ mod table;
 
 pub use broker::{Broker, Full};
 pub use config::{BrokerConfig, ConfigError, ConfigProblem, WhenFull};
-pub use event::{BrokerEvent, Counters, DisconnectReason, RegistrationFailure};
+pub use event::{BrokerEvent, Counters, DisconnectReason, EventPlace, RegistrationFailure};
 pub use log::{AppendError, CommitLog, ReadError, Records};
 pub use memory::{BrokerMemory, BrokerStorage};
 pub use outgoing::Outgoing;

@@ -3,14 +3,14 @@
 use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Extent, Slot};
 
-use crate::event::BrokerEvent;
+use crate::event::EventPlace;
 use crate::outgoing::Outgoing;
 use crate::table::{BrokerTopic, Client, Connection, Queue, RegisteredBroker, Registration, Topic};
 
 /// Every slice a [`Broker`](crate::Broker) works in. What is in them at first does not matter.
 ///
 /// The slices may come from a [`BrokerStorage`], whose sizes are part of its type, or from boxes and mapped files, whose
-/// sizes are settings. The broker needs nothing else but its own value and less than 4 KiB of stack.
+/// sizes are settings. The broker needs nothing else but its own value and some stack.
 #[derive(Debug)]
 pub struct BrokerMemory<'m> {
     /// The commit log; at least [`BrokerConfig::max_record`](crate::BrokerConfig::max_record) bytes.
@@ -48,7 +48,7 @@ pub struct BrokerMemory<'m> {
     /// least 1,024 bytes, and 65,534 for the reference's limit.
     pub scratch: &'m mut [u8],
     /// Events that nobody has taken yet.
-    pub events: &'m mut [Option<BrokerEvent>],
+    pub events: &'m mut [EventPlace],
 }
 
 /// Memory of fixed sizes, for firmware and tests.
@@ -91,7 +91,7 @@ pub struct BrokerStorage<
     broker_topics: [Slot<BrokerTopic>; TOPICS],
     broker_topic_index: [[u16; 2]; TOPICS],
     name_servers: [Registration; PEERS],
-    events: [Option<BrokerEvent>; EVENTS],
+    events: [EventPlace; EVENTS],
 }
 
 impl<
@@ -107,7 +107,7 @@ impl<
     const EVENTS: usize,
 > BrokerStorage<LOG, FRAMES, SCRATCH, CONNECTIONS, OUTGOING, TOPICS, QUEUES, CLIENTS, PEERS, EVENTS>
 {
-    /// All of it unused, and all of it zero but for a few words, so that a `static` costs no flash.
+    /// All of it unused, and all of it zero, so that a `static` costs no flash.
     pub const fn new() -> Self {
         Self {
             log: [0; LOG],
@@ -126,7 +126,7 @@ impl<
             broker_topics: [const { Slot::EMPTY }; TOPICS],
             broker_topic_index: [[0; 2]; TOPICS],
             name_servers: [Registration::EMPTY; PEERS],
-            events: [const { None }; EVENTS],
+            events: [const { EventPlace::EMPTY }; EVENTS],
         }
     }
 

@@ -5,6 +5,7 @@
 //! bytes to send, then [`Engine::poll_transmit`] for each of those, at last [`Engine::poll_timeout`].
 
 mod address;
+mod ip;
 
 pub use address::{Address, AddressError};
 

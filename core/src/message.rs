@@ -128,8 +128,18 @@ impl<'a> Message<'a> {
     /// Writes the properties. `unique_key` is left out if a user property `UNIQ_KEY` already names the message
     /// (`MessageClientIDSetter#setUniqID`).
     pub fn put_properties(&self, writer: &mut PropertyWriter<'_, '_>, unique_key: Option<&MessageId>) {
+        self.put_properties_but(|_| false, writer, unique_key);
+    }
+
+    /// The same without user properties for whose names `left_out` holds.
+    pub(crate) fn put_properties_but(
+        &self,
+        left_out: impl Fn(&str) -> bool,
+        writer: &mut PropertyWriter<'_, '_>,
+        unique_key: Option<&MessageId>,
+    ) {
         let free = |name: &str| self.property(name).is_none();
-        for (name, value) in self.properties {
+        for (name, value) in self.properties.iter().filter(|(name, _)| !left_out(name)) {
             writer.put(name, value);
         }
         if let Some(id) = unique_key.filter(|_| free(UNIQ_KEY)) {

@@ -5,6 +5,7 @@
 
 mod config;
 mod connections;
+mod draft;
 mod event;
 mod lookups;
 mod memory;
@@ -30,10 +31,11 @@ use crate::route::{BrokerName, Routes};
 use crate::select::{FaultStrategy, RoundRobin};
 use crate::send::outcome::{SendError, SendResult};
 use crate::send::queue::SendQueue;
-use crate::send::{InFlight, SendId, SendState, Target};
+use crate::send::{InFlight, SendId, SendMode, SendState, Target};
 use crate::wire::frame::{Received, Receiver};
 use crate::{Arena, Instant, Rng, SlotId, Slots, WallClock};
 use connections::Links;
+use draft::Content;
 use event::Events;
 use lookups::NameServer;
 
@@ -123,7 +125,37 @@ impl<'m> Producer<'m> {
     /// # Errors
     /// Why the message was not accepted; then nothing is sent.
     pub fn send<'a>(&mut self, now: Instant, message: &Message<'a>) -> Result<SendId, SubmitError<'a>> {
-        self.state.submit(now, message, Target::Any, "", false)
+        self.state.submit(now, Content::One(message), Target::Any, "", SendMode::Sync)
+    }
+
+    /// Sends to a queue that the producer chooses, as the reference's asynchronous send does: it tries again when no
+    /// broker has answered, but not after a refusal (`DefaultMQProducer#send(Message, SendCallback)`).
+    ///
+    /// # Errors
+    /// Why the message was not accepted; then nothing is sent.
+    pub fn send_async<'a>(&mut self, now: Instant, message: &Message<'a>) -> Result<SendId, SubmitError<'a>> {
+        self.state.submit(now, Content::One(message), Target::Any, "", SendMode::Async)
+    }
+
+    /// Sends to one queue, as the reference's asynchronous send does: it tries the same broker again when that has not
+    /// answered (`DefaultMQProducer#send(Message, MessageQueue, SendCallback)`).
+    ///
+    /// # Errors
+    /// Why the message was not accepted; then nothing is sent.
+    pub fn send_async_to<'a>(
+        &mut self,
+        now: Instant,
+        message: &Message<'a>,
+        queue: &MessageQueue<'_>,
+    ) -> Result<SendId, SubmitError<'a>> {
+        let queue_id = u16::try_from(queue.queue_id).map_err(|_| SubmitError::QueueId)?;
+        self.state.submit(
+            now,
+            Content::One(message),
+            Target::Queue(queue_id),
+            queue.broker_name,
+            SendMode::Async,
+        )
     }
 
     /// Sends without asking for an answer: the send ends when its last byte was handed to the driver
@@ -136,7 +168,7 @@ impl<'m> Producer<'m> {
         now: Instant,
         message: &Message<'a>,
     ) -> Result<SendId, SubmitError<'a>> {
-        self.state.submit(now, message, Target::Any, "", true)
+        self.state.submit(now, Content::One(message), Target::Any, "", SendMode::OneWay)
     }
 
     /// Sends to one queue, in one attempt (`DefaultMQProducer#send(Message, MessageQueue)`). The message's topic counts.
@@ -150,7 +182,13 @@ impl<'m> Producer<'m> {
         queue: &MessageQueue<'_>,
     ) -> Result<SendId, SubmitError<'a>> {
         let queue_id = u16::try_from(queue.queue_id).map_err(|_| SubmitError::QueueId)?;
-        self.state.submit(now, message, Target::Queue(queue_id), queue.broker_name, false)
+        self.state.submit(
+            now,
+            Content::One(message),
+            Target::Queue(queue_id),
+            queue.broker_name,
+            SendMode::Sync,
+        )
     }
 
     /// Sends to the queue that belongs to `hash`, in one attempt (`SelectMessageQueueByHash`): messages of one hash stay
@@ -164,7 +202,25 @@ impl<'m> Producer<'m> {
         message: &Message<'a>,
         hash: i32,
     ) -> Result<SendId, SubmitError<'a>> {
-        self.state.submit(now, message, Target::Hash(hash), "", false)
+        self.state.submit(now, Content::One(message), Target::Hash(hash), "", SendMode::Sync)
+    }
+
+    /// Sends several messages of one topic as one, with all attempts (`DefaultMQProducer#send(Collection)`): the broker
+    /// stores all of them or none. They must agree in topic and in whether they wait for disk and replica; none may be
+    /// delayed. Together they may be as large as one message.
+    ///
+    /// The result has the id of the first message; that of the `n`th after it is
+    /// [`MessageId::following(n)`](crate::message::id::MessageId::following), but for messages that bring a `UNIQ_KEY` of
+    /// their own. If the first one does, the rest should.
+    ///
+    /// # Errors
+    /// Why the batch was not accepted; then nothing is sent.
+    pub fn send_batch<'a>(
+        &mut self,
+        now: Instant,
+        messages: &[Message<'a>],
+    ) -> Result<SendId, SubmitError<'a>> {
+        self.state.submit(now, Content::Batch(messages), Target::Any, "", SendMode::Sync)
     }
 
     /// The outcome of a send, and with it the send's place. [`nb::Error::WouldBlock`] as long as it is in flight; a send

@@ -101,7 +101,7 @@ impl<'m> Routes<'m> {
         &mut self,
         now: Instant,
         name: &str,
-        rng: &mut Rng,
+        start: RoundRobin,
         keep: impl Fn(SlotId) -> bool,
     ) -> Option<SlotId> {
         let found = self.topics.iter_mut().find(|(_, topic)| topic.name == *name);
@@ -119,7 +119,7 @@ impl<'m> Routes<'m> {
             queue_count: 0,
             known: false,
             fingerprint: 0,
-            index: RoundRobin::new(rng.next_i32()),
+            index: start,
             lookup: Lookup::Idle,
             next_refresh: now,
             sends: 0,
@@ -199,7 +199,7 @@ impl<'m> Routes<'m> {
 
     /// Takes over a route that a name server answered with (`MQClientInstance#updateTopicRouteInfoFromNameServer`); `at_most`
     /// bounds the queues of a route that was asked for by the default topic. Returns whether the publish list
-    /// changed; a changed list starts at a new random place.
+    /// changed; a changed list is gone through from `first`.
     ///
     /// The list is written anew even if it has not changed, so that what [`Rules::V4`](crate::Rules::V4) has overwritten
     /// comes back; in Java it is lost until the route changes.
@@ -212,7 +212,7 @@ impl<'m> Routes<'m> {
         topic: SlotId,
         route: &TopicRouteData<'_>,
         at_most: Option<i32>,
-        rng: &mut Rng,
+        first: RoundRobin,
     ) -> Result<bool, DecodeError> {
         for broker in route.brokers() {
             self.install_broker(broker.broker_name, broker.master())?;
@@ -251,7 +251,7 @@ impl<'m> Routes<'m> {
         entry.queue_count = total;
         entry.fingerprint = fingerprint;
         if changed {
-            entry.index = RoundRobin::new(rng.next_i32());
+            entry.index = first;
         }
         Ok(changed)
     }

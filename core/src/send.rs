@@ -1,13 +1,14 @@
 //! A send from the moment it is accepted until its outcome is taken: `DefaultMQProducerImpl#sendDefaultImpl`, unrolled into
 //! states.
 //!
-//! [`decision`] says what an attempt's outcome means, `attempt` what goes on the wire, [`outcome`] what the
-//! caller gets.
+//! [`decision`] says what an attempt's outcome means, `attempt` what goes on the wire, [`outcome`] what the caller
+//! gets.
 
 pub(crate) mod attempt;
 pub mod decision;
 pub mod outcome;
 pub(crate) mod queue;
+pub(crate) mod request;
 
 use core::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::{Extent, Instant, SlotId};
 use attempt::Attempt;
 use decision::AttemptOutcome;
 use outcome::{Remark, SendError, SendResult};
+use request::Request;
 
 /// Names an accepted send until its outcome was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,10 +38,11 @@ impl SendId {
 pub struct InFlight {
     pub(crate) topic: SlotId,
     pub(crate) target: Target,
-    pub(crate) one_way: bool,
+    pub(crate) mode: SendMode,
     /// Property string, body and the broker's name of an explicit queue, in this order.
     pub(crate) bytes: Extent,
     pub(crate) parts: Parts,
+    pub(crate) request: Request,
     pub(crate) flag: i32,
     pub(crate) message_id: MessageId,
     /// When the call began: the route lookup counts against the timeout, validation does not.
@@ -60,8 +63,21 @@ pub struct InFlight {
 /// Lengths of the parts of [`InFlight::bytes`]; the broker's name is what remains.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Parts {
+    /// The front of the property string that attempts after the first leave out.
+    pub(crate) first_attempt_only: usize,
     pub(crate) properties: usize,
     pub(crate) body: usize,
+}
+
+/// How the caller sends, which decides what is tried again (`CommunicationMode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SendMode {
+    /// By the loop of `DefaultMQProducerImpl#sendDefaultImpl`.
+    Sync,
+    /// By `MQClientAPIImpl#onExceptionImpl`.
+    Async,
+    /// Once, without an answer.
+    OneWay,
 }
 
 /// Where a send may go.
@@ -118,7 +134,15 @@ impl InFlight {
     /// Starts the next attempt at `now`, to `queue`.
     pub(crate) fn begin_attempt(&mut self, now: Instant, queue: QueueRef, budget: Duration, born: i64) {
         self.attempts = self.attempts.saturating_add(1);
-        self.attempt = Attempt { queue, begin: now, budget, left: budget, born_timestamp: born, opaque: 0 };
+        self.attempt = Attempt {
+            queue,
+            begin: now,
+            budget,
+            left: budget,
+            born_timestamp: born,
+            opaque: 0,
+            reconnected: false,
+        };
     }
 
     /// The broker of the attempt before this one, which the selector avoids.

@@ -27,17 +27,48 @@ impl SlotId {
 
 /// A place of [`Slots`].
 #[derive(Debug, Clone)]
-pub struct Slot<T> {
-    /// Counted up with every entry that leaves.
-    generation: u16,
-    /// The next free place, or its own if it is the last one.
-    next_free: u16,
-    entry: Option<T>,
+pub struct Slot<T>(Place<T>);
+
+/// Free places are all zero, so that a `static` table costs no flash: the tag is a byte of its own, where that of
+/// an `Option` may be any number that the entry leaves over.
+#[derive(Debug, Clone)]
+#[repr(u8)]
+enum Place<T> {
+    Free {
+        /// Counted up with every entry that leaves.
+        generation: u16,
+        /// The next free place, or its own if it is the last one.
+        next_free: u16,
+    },
+    Taken {
+        generation: u16,
+        entry: T,
+    },
 }
 
 impl<T> Slot<T> {
     /// A free place.
-    pub const EMPTY: Self = Self { generation: 0, next_free: 0, entry: None };
+    pub const EMPTY: Self = Self(Place::Free { generation: 0, next_free: 0 });
+
+    const fn generation(&self) -> u16 {
+        match self.0 {
+            Place::Free { generation, .. } | Place::Taken { generation, .. } => generation,
+        }
+    }
+
+    const fn entry(&self) -> Option<&T> {
+        match &self.0 {
+            Place::Taken { entry, .. } => Some(entry),
+            Place::Free { .. } => None,
+        }
+    }
+
+    const fn entry_mut(&mut self) -> Option<&mut T> {
+        match &mut self.0 {
+            Place::Taken { entry, .. } => Some(entry),
+            Place::Free { .. } => None,
+        }
+    }
 }
 
 impl<T> Default for Slot<T> {
@@ -63,9 +94,9 @@ impl<'m, T> Slots<'m, T> {
         let len = slots.len().min(Self::MAX_CAPACITY);
         let slots = slots.get_mut(..len).unwrap_or_default();
         let last = u16::try_from(len.saturating_sub(1)).unwrap_or(u16::MAX);
-        for (place, slot) in (0u16..).zip(slots.iter_mut()) {
-            slot.entry = None;
-            slot.next_free = place.saturating_add(1).min(last);
+        for (place, slot) in (0..=u16::MAX).zip(slots.iter_mut()) {
+            let next_free = place.saturating_add(1).min(last);
+            slot.0 = Place::Free { generation: slot.generation(), next_free };
         }
         Self { first_free: (len > 0).then_some(0), slots, len: 0 }
     }
@@ -97,19 +128,23 @@ impl<'m, T> Slots<'m, T> {
     pub fn insert(&mut self, entry: T) -> Result<SlotId, T> {
         let Some(index) = self.first_free else { return Err(entry) };
         let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(entry) };
-        self.first_free = (slot.next_free != index).then_some(slot.next_free);
+        let Place::Free { generation, next_free } = slot.0 else { return Err(entry) };
+        self.first_free = (next_free != index).then_some(next_free);
         self.len = self.len.saturating_add(1);
-        slot.entry = Some(entry);
-        Ok(SlotId { index, generation: slot.generation })
+        slot.0 = Place::Taken { generation, entry };
+        Ok(SlotId { index, generation })
     }
 
     /// Takes an entry out.
     pub fn remove(&mut self, id: SlotId) -> Option<T> {
         let slot =
-            self.slots.get_mut(usize::from(id.index)).filter(|slot| slot.generation == id.generation)?;
-        let entry = slot.entry.take()?;
-        slot.generation = slot.generation.wrapping_add(1);
-        slot.next_free = self.first_free.unwrap_or(id.index);
+            self.slots.get_mut(usize::from(id.index)).filter(|slot| slot.generation() == id.generation)?;
+        slot.entry()?;
+        let free = Place::Free {
+            generation: id.generation.wrapping_add(1),
+            next_free: self.first_free.unwrap_or(id.index),
+        };
+        let Place::Taken { entry, .. } = core::mem::replace(&mut slot.0, free) else { return None };
         self.first_free = Some(id.index);
         self.len = self.len.saturating_sub(1);
         Some(entry)
@@ -117,35 +152,35 @@ impl<'m, T> Slots<'m, T> {
 
     /// The entry of that name, if it is still there.
     pub fn get(&self, id: SlotId) -> Option<&T> {
-        let slot = self.slots.get(usize::from(id.index)).filter(|slot| slot.generation == id.generation)?;
-        slot.entry.as_ref()
+        let slot = self.slots.get(usize::from(id.index)).filter(|slot| slot.generation() == id.generation)?;
+        slot.entry()
     }
 
     /// The entry of that name, if it is still there.
     pub fn get_mut(&mut self, id: SlotId) -> Option<&mut T> {
         let slot =
-            self.slots.get_mut(usize::from(id.index)).filter(|slot| slot.generation == id.generation)?;
-        slot.entry.as_mut()
+            self.slots.get_mut(usize::from(id.index)).filter(|slot| slot.generation() == id.generation)?;
+        slot.entry_mut()
     }
 
     /// The name of the entry in place `index`, if there is one.
     pub fn id_at(&self, index: u16) -> Option<SlotId> {
-        let slot = self.slots.get(usize::from(index)).filter(|slot| slot.entry.is_some())?;
-        Some(SlotId { index, generation: slot.generation })
+        let slot = self.slots.get(usize::from(index)).filter(|slot| slot.entry().is_some())?;
+        Some(SlotId { index, generation: slot.generation() })
     }
 
     /// All entries by place.
     pub fn iter(&self) -> impl Iterator<Item = (SlotId, &T)> {
-        (0u16..).zip(self.slots.iter()).filter_map(|(index, slot)| {
-            Some((SlotId { index, generation: slot.generation }, slot.entry.as_ref()?))
+        (0..=u16::MAX).zip(self.slots.iter()).filter_map(|(index, slot)| {
+            Some((SlotId { index, generation: slot.generation() }, slot.entry()?))
         })
     }
 
     /// All entries by place.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (SlotId, &mut T)> {
-        (0u16..).zip(self.slots.iter_mut()).filter_map(|(index, slot)| {
-            let id = SlotId { index, generation: slot.generation };
-            Some((id, slot.entry.as_mut()?))
+        (0..=u16::MAX).zip(self.slots.iter_mut()).filter_map(|(index, slot)| {
+            let id = SlotId { index, generation: slot.generation() };
+            Some((id, slot.entry_mut()?))
         })
     }
 }
@@ -169,6 +204,14 @@ mod tests {
         assert_eq!(slots.iter().map(|(_, entry)| *entry).collect::<std::vec::Vec<_>>(), ['c', 'b']);
         assert_eq!(slots.remove(second), Some('b'));
         assert_eq!(slots.len(), 1);
+    }
+
+    #[test]
+    fn a_table_may_have_every_place_that_has_a_number() {
+        let mut memory = std::vec![Slot::EMPTY; Slots::<u8>::MAX_CAPACITY + 1];
+        let mut slots = Slots::new(&mut memory);
+        while slots.insert(0).is_ok() {}
+        assert_eq!((slots.len(), slots.iter().count(), slots.iter_mut().count()), (65_535, 65_535, 65_535));
     }
 
     #[test]

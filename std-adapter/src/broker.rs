@@ -6,9 +6,9 @@ mod host;
 pub use builder::{BrokerBuilder, StartError};
 pub use rocketlite_broker::{Counters, WhenFull};
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rocketlite_core::message::stored::StoredMessage;
 use tokio::net::TcpListener;
@@ -24,7 +24,7 @@ use host::BrokerHost;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use rocketlite::{Broker, Message, Producer};
 ///
-/// let broker = Broker::builder().start().await?;
+/// let broker = Broker::builder().start()?;
 /// let producer = Producer::builder("my_group").namesrv_addr(broker.local_addr().to_string()).start()?;
 /// let sent = producer.send(&Message::new("TopicTest", b"hello")).await?;
 /// assert_eq!(sent.queue_offset, Some(0));
@@ -90,7 +90,7 @@ impl Broker {
     /// Tells name servers that it ends, lets answers that wait leave, for two seconds at most, and ends.
     pub async fn shutdown(self) {
         self.stop_accepting();
-        self.driver.input(|host, now| host.shutdown(now));
+        self.driver.input(BrokerHost::shutdown);
         for _ in 0..200 {
             if self.driver.input(|host, _| host.is_quiet()) {
                 break;

@@ -4,7 +4,7 @@ pub(crate) mod broker;
 pub(crate) mod demo;
 pub(crate) mod send;
 
-use std::error::Error;
+use core::error::Error;
 
 use bytesize::ByteSize;
 

@@ -1,7 +1,8 @@
 //! The clocks of the machine, as the engines want them.
 
+use core::hash::BuildHasher;
 use core::time::Duration;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rocketlite_core::{Instant, WallClock};

@@ -65,6 +65,15 @@ struct Socket {
     changed: Arc<Notify>,
 }
 
+/// What a connection's task waits for, beside being told of a change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Ready(Interest),
+    Change,
+    /// Nothing: the connection is gone.
+    End,
+}
+
 impl<H> fmt::Debug for Driver<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver").finish_non_exhaustive()
@@ -133,7 +142,7 @@ impl<H: Host> Driver<H> {
                 match request {
                     ConnectionRequest::Open { connection, address } => self.open(inner, connection, address),
                     ConnectionRequest::Transmit { connection } => {
-                        inner.transmit(connection, self.clock.now())
+                        inner.transmit(connection, self.clock.now());
                     }
                     ConnectionRequest::Close { connection } => inner.close(connection),
                 }
@@ -203,32 +212,52 @@ impl<H: Host> Driver<H> {
     /// Waits until a connection can be read or written, and does it, until the connection is gone.
     async fn run_connection(self: Arc<Self>, id: ConnectionId, stream: Arc<TcpStream>, changed: Arc<Notify>) {
         loop {
-            let Some(interest) = self.lock().interest(id) else { return };
+            let wanted = self.lock().wanted(id);
             let ready = async {
-                match interest {
-                    Some(interest) => stream.ready(interest).await,
-                    None => core::future::pending().await,
+                match wanted {
+                    Wanted::Ready(interest) => stream.ready(interest).await,
+                    Wanted::Change | Wanted::End => core::future::pending().await,
                 }
             };
+            if wanted == Wanted::End {
+                return;
+            }
             let ready = tokio::select! {
                 () = changed.notified() => continue,
                 ready = ready => ready,
             };
-            let mut inner = self.lock();
-            let now = self.clock.now();
-            match ready {
-                Ok(ready) => {
-                    if ready.is_writable() {
-                        inner.flush(id, now);
-                    }
-                    if ready.is_readable() || ready.is_read_closed() {
-                        inner.read(id, &stream, now);
-                    }
-                }
-                Err(_) => inner.lost(id, now),
+            if self.proceed(id, &stream, &ready) {
+                // A socket that is never empty would keep the thread to itself otherwise.
+                tokio::task::yield_now().await;
             }
-            self.drain(&mut inner);
         }
+    }
+}
+
+impl<H: Host> Driver<H> {
+    /// Reads and writes what a connection is ready for. Returns whether there may be more to read.
+    fn proceed(
+        self: &Arc<Self>,
+        id: ConnectionId,
+        stream: &TcpStream,
+        ready: &std::io::Result<tokio::io::Ready>,
+    ) -> bool {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        let mut more = false;
+        match ready {
+            Ok(ready) => {
+                if ready.is_writable() {
+                    inner.flush(id, now);
+                }
+                if ready.is_readable() || ready.is_read_closed() {
+                    more = inner.read(id, stream, now);
+                }
+            }
+            Err(_) => inner.lost(id, now),
+        }
+        self.drain(&mut inner);
+        more
     }
 }
 
@@ -264,15 +293,15 @@ impl<H: Host> Inner<H> {
         }
     }
 
-    /// What the task of a connection has to wait for; none if the connection is gone, none inside if only for a change.
-    fn interest(&mut self, id: ConnectionId) -> Option<Option<Interest>> {
-        let socket = self.socket(id)?;
-        let read = socket.inbox.is_empty().then_some(Interest::READABLE);
-        let write = (!socket.outbox.is_empty()).then_some(Interest::WRITABLE);
-        Some(match (read, write) {
-            (Some(read), Some(write)) => Some(read | write),
-            (read, write) => read.or(write),
-        })
+    /// What the task of a connection has to wait for.
+    fn wanted(&mut self, id: ConnectionId) -> Wanted {
+        let Some(socket) = self.socket(id) else { return Wanted::End };
+        match (socket.inbox.is_empty(), socket.outbox.is_empty()) {
+            (true, true) => Wanted::Ready(Interest::READABLE),
+            (true, false) => Wanted::Ready(Interest::READABLE | Interest::WRITABLE),
+            (false, false) => Wanted::Ready(Interest::WRITABLE),
+            (false, true) => Wanted::Change,
+        }
     }
 
     /// Writes what the engine has for a connection, as far as the socket takes it.
@@ -314,16 +343,19 @@ impl<H: Host> Inner<H> {
         self.transmit(id, now);
     }
 
-    fn read(&mut self, id: ConnectionId, stream: &TcpStream, now: Instant) {
+    /// Reads what is there, a few buffers at most. Returns whether there may be more.
+    fn read(&mut self, id: ConnectionId, stream: &TcpStream, now: Instant) -> bool {
         for _ in 0..READS_IN_A_ROW {
             if self.socket(id).is_none_or(|socket| !socket.inbox.is_empty()) {
-                return;
+                return false;
             }
             let len = match stream.try_read(&mut self.buffer) {
-                Ok(0) => return self.lost(id, now),
-                Ok(len) => len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => return self.lost(id, now),
+                Ok(len @ 1..) => len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Ok(0) | Err(_) => {
+                    self.lost(id, now);
+                    return false;
+                }
             };
             let bytes = self.buffer.get(..len).unwrap_or_default();
             let taken = self.host.with(|engine| engine.handle_received(now, id, bytes));
@@ -334,12 +366,13 @@ impl<H: Host> Inner<H> {
                     socket.inbox.extend_from_slice(rest);
                     self.stalled.push(id);
                 }
-                return;
+                return true;
             }
             if len < BUFFER_BYTES {
-                return;
+                return true;
             }
         }
+        true
     }
 
     /// Offers again what the engine did not take before. Returns whether it took anything.

@@ -13,3 +13,7 @@ pub use broker::{Broker, BrokerBuilder};
 pub use name_servers::NameServerError;
 pub use producer::{Producer, ProducerBuilder};
 pub use rocketlite_core::message::Message;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -10,13 +10,14 @@ pub use rocketlite_core::producer::MessageQueue;
 pub use rocketlite_core::send::outcome::{SendResult, SendStatus};
 
 use core::pin::pin;
+use core::time::Duration;
 use std::sync::Arc;
 
 use rocketlite_core::message::Message;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drive::Driver;
-use host::{Accepted, ProducerHost, Target};
+use host::{Content, Outcome, ProducerHost, Room, Target};
 
 /// A RocketMQ producer.
 ///
@@ -37,6 +38,10 @@ use host::{Accepted, ProducerHost, Target};
 #[derive(Debug)]
 pub struct Producer {
     driver: Arc<Driver<ProducerHost>>,
+    /// One for each send that can be in flight. Callers queue here, in order, and not at the engine.
+    places: Arc<Semaphore>,
+    /// How long a caller waits for room: as long as for the send itself.
+    patience: Duration,
 }
 
 impl Producer {
@@ -51,7 +56,7 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send(&self, message: &Message<'_>) -> Result<SendResult, SendError> {
-        self.submit(message, Target::Any).await
+        self.submit(Content::One(message, Target::Any)).await
     }
 
     /// Sends without asking for an answer (`DefaultMQProducer#sendOneway(Message)`): done when the bytes are with the
@@ -60,7 +65,7 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send_oneway(&self, message: &Message<'_>) -> Result<(), SendError> {
-        self.submit(message, Target::OneWay).await.map(drop)
+        self.submit(Content::One(message, Target::OneWay)).await.map(drop)
     }
 
     /// Sends to one queue, in one attempt (`DefaultMQProducer#send(Message, MessageQueue)`).
@@ -72,7 +77,7 @@ impl Producer {
         message: &Message<'_>,
         queue: &MessageQueue<'_>,
     ) -> Result<SendResult, SendError> {
-        self.submit(message, Target::Queue(*queue)).await
+        self.submit(Content::One(message, Target::Queue(*queue))).await
     }
 
     /// Sends to the queue that belongs to `hash`, in one attempt (`SelectMessageQueueByHash`): messages of one hash
@@ -81,47 +86,91 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send_hashed(&self, message: &Message<'_>, hash: i32) -> Result<SendResult, SendError> {
-        self.submit(message, Target::Hash(hash)).await
+        self.submit(Content::One(message, Target::Hash(hash))).await
     }
 
-    /// Takes no more messages, waits for the sends in flight, tells the brokers and closes all connections.
-    pub async fn shutdown(self) {
+    /// Sends several messages of one topic as one (`DefaultMQProducer#send(Collection)`): the broker stores all of them
+    /// or none. They must agree in topic and in whether they wait for disk and replica; none may be delayed. Together
+    /// they may be as large as one message.
+    ///
+    /// The result has the id of the first message; that of the `n`th after it is
+    /// [`MessageId::following(n)`](rocketlite_core::message::id::MessageId::following), but for messages that bring a
+    /// `UNIQ_KEY` of their own.
+    ///
+    /// # Errors
+    /// Why the batch was not sent, with the reference's code.
+    pub async fn send_batch(&self, messages: &[Message<'_>]) -> Result<SendResult, SendError> {
+        self.submit(Content::Batch(messages)).await
+    }
+
+    /// Takes no more messages, waits for the sends in flight, tells the brokers and closes all connections. Other tasks
+    /// may still be sending: what was accepted ends as ever, what was not is [`SendError::NotRunning`].
+    pub async fn shutdown(&self) {
+        self.places.close();
         let stopped = self.driver.input(|host, now| {
             host.shutdown(now);
             host.stopped()
         });
         let mut notified = pin!(stopped.notified());
-        while !self.driver.input(|host, _| host.is_stopped()) {
+        loop {
+            // From here on no notice is missed, also one between the question and the wait.
+            notified.as_mut().enable();
+            if self.driver.input(|host, _| host.is_stopped()) {
+                return;
+            }
             notified.as_mut().await;
             notified.set(stopped.notified());
         }
     }
 
-    async fn submit(&self, message: &Message<'_>, target: Target<'_>) -> Result<SendResult, SendError> {
-        let patience = self.driver.input(|host, _| host.patience());
-        let outcome = tokio::time::timeout(patience, self.accepted(message, target)).await;
-        let outcome = outcome.map_err(|_| SendError::Busy { waited: patience })??;
+    async fn submit(&self, content: Content<'_, '_>) -> Result<SendResult, SendError> {
+        let mut place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let mut accepted = None;
+        if place.is_some() {
+            // The usual case: there is room, and no timer is needed.
+            accepted = self.offer(content, &mut place)?.ok();
+        }
+        let outcome = if let Some(outcome) = accepted {
+            outcome
+        } else {
+            let waiting = self.wait_for_room(content, place);
+            let waited = tokio::time::timeout(self.patience, waiting).await;
+            waited.map_err(|_| SendError::Busy { waited: self.patience })??
+        };
         // The sender is only dropped without a word when the runtime is shut down.
         outcome.await.unwrap_or(Err(SendError::NotRunning))
     }
 
-    /// Waits until the engine has taken the message.
-    async fn accepted(
+    /// Offers the message until the engine takes it.
+    async fn wait_for_room(
         &self,
-        message: &Message<'_>,
-        target: Target<'_>,
-    ) -> Result<oneshot::Receiver<Result<SendResult, SendError>>, SendError> {
+        content: Content<'_, '_>,
+        mut place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Outcome, SendError> {
         loop {
-            match self.driver.input(|host, now| host.submit(now, message, target))? {
-                Accepted::Yes(outcome) => return Ok(outcome),
-                Accepted::Later(room) => drop(room.await),
+            if place.is_none() {
+                let free = Arc::clone(&self.places).acquire_owned().await;
+                place = Some(free.map_err(|_| SendError::NotRunning)?);
+            }
+            match self.offer(content, &mut place)? {
+                Ok(outcome) => return Ok(outcome),
+                Err(room) => drop(room.await),
             }
         }
+    }
+
+    /// Offers it once. If there is no room for its body, the inner error tells when there may be.
+    fn offer(
+        &self,
+        content: Content<'_, '_>,
+        place: &mut Option<OwnedSemaphorePermit>,
+    ) -> Result<Result<Outcome, Room>, SendError> {
+        self.driver.input(|host, now| host.submit(now, content, place))
     }
 }
 
 impl Drop for Producer {
     fn drop(&mut self) {
-        self.driver.input(|host, now| host.shutdown(now));
+        self.driver.input(ProducerHost::shutdown);
     }
 }

@@ -8,14 +8,16 @@ mod frames;
 mod headers;
 mod messages;
 mod route;
+mod send;
 mod validators;
 
-use rocketlite_tests::golden::{FILES, Vectors, report};
+use rocketlite_tests::golden::{FILES, Vectors};
+use rocketlite_tests::say;
 
 #[test]
 fn there_are_vectors() {
     let vectors = Vectors::find();
     let found = FILES.iter().filter(|file| vectors.has(file)).count();
-    report(&format!("{found} of {} files of vectors found", FILES.len()));
+    say(&format!("{found} of {} files of vectors found", FILES.len()));
     assert!(found > 0, "none of {FILES:?}");
 }

@@ -6,7 +6,6 @@ mod vectors;
 use core::fmt::Write as _;
 use core::panic::AssertUnwindSafe;
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::panic::catch_unwind;
 
 use serde_json::Value;
@@ -47,7 +46,7 @@ pub fn same<T: PartialEq + core::fmt::Debug>(what: &str, ours: &T, reference: &T
 pub fn run(file: &str, name: impl Fn(&Value) -> String, check: impl Fn(&Value, &mut Checks)) {
     let vectors = Vectors::find();
     let Some(cases) = vectors.read(file) else {
-        report(&format!("{file}: absent, nothing run"));
+        crate::say(&format!("{file}: absent, nothing run"));
         return;
     };
     let differences = Differences::of(file);
@@ -62,19 +61,13 @@ pub fn run(file: &str, name: impl Fn(&Value) -> String, check: impl Fn(&Value, &
             tally.failures.push(format!("`{row}` of the table of differences is no case"));
         }
     }
-    report(&format!(
+    crate::say(&format!(
         "{file}: {} cases run, {} agreed, {} deliberate differences",
         cases.len(),
         tally.agreed,
         tally.different
     ));
     assert!(tally.failures.is_empty(), "{}", summary(file, &tally.failures));
-}
-
-/// Prints past the test runner, which keeps what a passing test prints to itself.
-pub fn report(line: &str) {
-    // A closed stream is no reason to fail.
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[derive(Default)]
@@ -142,7 +135,7 @@ fn summary(file: &str, failures: &[String]) -> String {
     text
 }
 
-const MOST_SHOWN: usize = 30;
+const MOST_SHOWN: usize = 300;
 const MOST_CHARACTERS: usize = 400;
 
 #[cfg(test)]

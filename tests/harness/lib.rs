@@ -2,3 +2,14 @@
 
 pub mod encode;
 pub mod golden;
+pub mod program;
+pub mod raw;
+pub mod scripted;
+
+use std::io::Write as _;
+
+/// Prints past the test runner, which keeps what a passing test prints to itself.
+pub fn say(line: &str) {
+    // A closed stream is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

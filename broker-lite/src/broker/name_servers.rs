@@ -20,7 +20,7 @@ impl State<'_> {
             match state.connection {
                 _ if self.is_shutting_down => {}
                 None if late => self.connect(place),
-                Some(connection) if state.is_open && state.awaited.is_none() && (state.is_due || late) => {
+                Some(connection) if state.is_open && state.awaited.is_none() && (late || !state.is_told) => {
                     self.register(place, connection);
                 }
                 _ => {}
@@ -140,7 +140,7 @@ impl State<'_> {
         if let Some(state) = self.name_servers.get_mut(place) {
             state.awaited = awaited;
             // What changes from now on has to be told again.
-            state.is_due = awaited.is_none();
+            state.is_told = awaited.is_some();
             state.deadline = deadline;
         }
     }

@@ -21,6 +21,7 @@ const TEMPLATE_TOPIC: &str = "TBW102";
 
 /// What requests are answered from, and what they change.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each notes something that the next call looks at")]
 pub(crate) struct State<'m> {
     pub(crate) config: BrokerConfig<'m>,
     /// The configured address as routes show it.
@@ -46,6 +47,8 @@ pub(crate) struct State<'m> {
     pub(crate) next_tick: Option<Instant>,
     /// Whether bytes were not taken for want of room.
     pub(crate) is_held_back: bool,
+    /// Whether a frame has found no memory since the last tick.
+    pub(crate) frames_wait: bool,
     /// Whether there has been room since.
     pub(crate) has_room_again: bool,
     /// Whether name servers are told that this broker ends.
@@ -87,6 +90,7 @@ impl<'m> State<'m> {
             counters: Counters::default(),
             next_tick: None,
             is_held_back: false,
+            frames_wait: false,
             has_room_again: false,
             is_shutting_down: false,
             rng,
@@ -137,7 +141,7 @@ impl<'m> State<'m> {
             self.events.push(BrokerEvent::TopicCreated { topic, queues: new.write_queue_nums });
         }
         for name_server in self.name_servers.iter_mut() {
-            name_server.is_due = true;
+            name_server.is_told = false;
         }
         Some(id)
     }
@@ -194,6 +198,7 @@ impl<'m> State<'m> {
     /// The frame of a connection does not go on for want of room here.
     pub(crate) fn excuse_partial(&mut self, connection: ConnectionId) {
         self.connections.excuse_partial(self.now, connection);
+        self.frames_wait = true;
     }
 
     /// Forgets a connection and what depends on it. Unless the peer closed it, the driver is told to.
@@ -262,11 +267,8 @@ impl<'m> State<'m> {
     }
 }
 
-/// `address` as text. IPv6 stands in brackets; a scope, which other machines cannot use, is left out.
+/// `address` as text.
 fn address_of(address: SocketAddr) -> Result<Address, ConfigError> {
     let unusable = ConfigError { setting: "address", problem: ConfigProblem::Unspecified };
-    let mut text = heapless::String::<{ Address::MAX_LENGTH }>::new();
-    core::fmt::write(&mut text, format_args!("{}", SocketAddr::new(address.ip(), address.port())))
-        .map_err(|_| unusable)?;
-    Address::new(&text).map_err(|_| unusable)
+    Address::try_from(address).map_err(|_| unusable)
 }

@@ -21,8 +21,11 @@ impl Broker<'_> {
             return;
         }
         self.state.next_tick = Some(now.after(TICK));
+        let frames_wait = core::mem::take(&mut self.state.frames_wait);
         for place in self.state.connections.places() {
-            if let Some((connection, reason)) = self.state.timed_out(place) {
+            // Memory that is held for bytes that do not come belongs to those that do.
+            let holds = frames_wait && self.receiver.holds_room(place);
+            if let Some((connection, reason)) = self.state.timed_out(place, holds) {
                 self.close(connection, reason);
             }
         }
@@ -37,10 +40,13 @@ impl Broker<'_> {
 
 impl State<'_> {
     /// Whether the connection in this place has to be closed.
-    fn timed_out(&self, place: u16) -> Option<(ConnectionId, DisconnectReason)> {
+    fn timed_out(&self, place: u16, in_the_way: bool) -> Option<(ConnectionId, DisconnectReason)> {
         let (connection, last_activity, partial_since) = self.connections.times(place)?;
         let config = &self.config;
         if partial_since.is_some_and(|since| self.now >= since.after(config.frame_timeout)) {
+            return Some((connection, DisconnectReason::SlowFrame));
+        }
+        if in_the_way && self.now >= last_activity.after(config.stalled_frame_timeout) {
             return Some((connection, DisconnectReason::SlowFrame));
         }
         // Name servers have timeouts of their own.

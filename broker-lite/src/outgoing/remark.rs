@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use rocketlite_core::SlotId;
 use rocketlite_core::message::validate::check_broker_topic;
 use rocketlite_core::wire::DecodeError;
+use rocketlite_core::{Address, SlotId};
 
 use super::Sources;
 
@@ -74,7 +74,7 @@ impl fmt::Display for RemarkText<'_, '_, '_> {
                 write!(f, "batch request does not support retry group {topic}")
             }
             Remark::NoTransactions => {
-                let ip = self.from.config.address.ip();
+                let ip = self.from.address.host();
                 write!(f, "the broker[{ip}] sending transaction message is forbidden")
             }
             Remark::TooLong => {
@@ -110,9 +110,9 @@ impl RemarkText<'_, '_, '_> {
                 topic.sys_flag(),
             )?;
         }
-        match self.from.peer {
-            Some(peer) => write!(f, " Producer: {peer}"),
-            None => Ok(()),
+        match self.from.peer.map(Address::try_from) {
+            Some(Ok(peer)) => write!(f, " Producer: {}", peer.as_str()),
+            _ => Ok(()),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{Name, NameIndex};
 
 /// A master that registered (`BrokerLiveInfo` and `BrokerData`).
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct RegisteredBroker {
     name: Name,
     cluster: Name,

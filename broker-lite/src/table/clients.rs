@@ -20,6 +20,7 @@ pub enum ClientRole {
 
 /// A client's membership in one group (`ClientChannelInfo`).
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Client {
     role: ClientRole,
     group: GroupName,

@@ -121,7 +121,7 @@ impl<'m> ConnectionTable<'m> {
         while self.pop(id).is_some() {}
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.link = Link::Closed;
-        if tell {
+        if tell && connection.notice != Notice::Open {
             self.notify(id, Notice::Close);
         } else if connection.noticed {
             // Its place in the list cannot be given away before the list has come to it.

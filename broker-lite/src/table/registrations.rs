@@ -10,8 +10,8 @@ pub struct Registration {
     pub(crate) is_open: bool,
     /// Whether the name server has taken a registration on this connection.
     pub(crate) is_registered: bool,
-    /// Whether there is something new to tell.
-    pub(crate) is_due: bool,
+    /// Whether all that is new was told.
+    pub(crate) is_told: bool,
     /// The request that is not answered yet.
     pub(crate) awaited: Option<i32>,
     /// When to do the next thing: connect, register again, or give up waiting.
@@ -24,7 +24,7 @@ impl Registration {
         connection: None,
         is_open: false,
         is_registered: false,
-        is_due: true,
+        is_told: false,
         awaited: None,
         deadline: Instant::ZERO,
     };

@@ -7,6 +7,7 @@ use super::{Name, NameIndex};
 /// A topic of this broker (`TopicConfig`). Its settings never change and it is never removed, so an answer that
 /// shows it stays the same while it is sent.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Topic {
     name: Name,
     read_queue_nums: i32,

@@ -1,10 +1,12 @@
 //! Where a peer listens, as RocketMQ writes it: `host:port`.
 
-use core::fmt;
+use core::fmt::{self, Write};
 use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
 
 use heapless::String;
+
+use super::ip::{parse_ip, write_ip};
 
 /// `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -22,8 +24,8 @@ impl Address {
     /// [`AddressError`] says which part is wrong.
     pub fn new(text: &str) -> Result<Self, AddressError> {
         let (host, port) = split(text)?;
-        if host.is_empty() || host.contains(char::is_whitespace) || (host.contains(':') && ip(host).is_none())
-        {
+        let has_colon = host.bytes().any(|byte| byte == b':');
+        if host.is_empty() || host.chars().any(char::is_whitespace) || (has_colon && ip(host).is_none()) {
             return Err(AddressError::Host);
         }
         match port.parse::<u16>() {
@@ -52,6 +54,18 @@ impl Address {
     /// The socket address if the host is not a name that has to be resolved.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         ip(self.host()).map(|ip| SocketAddr::new(ip, self.port()))
+    }
+}
+
+impl TryFrom<SocketAddr> for Address {
+    type Error = AddressError;
+
+    /// The address in numbers. A scope is left out: it means nothing on another machine.
+    fn try_from(address: SocketAddr) -> Result<Self, AddressError> {
+        let mut text = String::new();
+        write_host(address.ip(), &mut text).map_err(|_| AddressError::TooLong)?;
+        write!(text, ":{}", address.port()).map_err(|_| AddressError::TooLong)?;
+        if address.port() == 0 { Err(AddressError::Port) } else { Ok(Self { text }) }
     }
 }
 
@@ -112,13 +126,26 @@ impl fmt::Display for AddressError {
 
 impl core::error::Error for AddressError {}
 
+/// An IP address as a host.
+fn write_host(ip: IpAddr, f: &mut dyn Write) -> fmt::Result {
+    if ip.is_ipv4() {
+        return write_ip(ip, f);
+    }
+    f.write_str("[")?;
+    write_ip(ip, f)?;
+    f.write_str("]")
+}
+
+/// Host and port, before and after the last colon.
 fn split(text: &str) -> Result<(&str, &str), AddressError> {
-    text.rsplit_once(':').ok_or(AddressError::NoPort)
+    let at = text.bytes().rposition(|byte| byte == b':').ok_or(AddressError::NoPort)?;
+    let (host, port) = text.split_at_checked(at).ok_or(AddressError::NoPort)?;
+    Ok((host, port.get(1..).unwrap_or_default()))
 }
 
 fn ip(host: &str) -> Option<IpAddr> {
     let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    inner.parse().ok()
+    parse_ip(inner)
 }
 
 #[cfg(test)]
@@ -133,6 +160,11 @@ mod tests {
         assert_eq!(v4.socket_addr(), Some("127.0.0.1:9876".parse().unwrap()));
         let v6 = Address::new("[::1]:9876").unwrap();
         assert_eq!((v6.host(), v6.socket_addr()), ("::1", Some("[::1]:9876".parse().unwrap())));
+        for text in ["127.0.0.1:9876", "[fd00::1]:1"] {
+            let address: SocketAddr = text.parse().unwrap();
+            assert_eq!(Address::try_from(address).unwrap().as_str(), text);
+        }
+        assert_eq!(Address::try_from(SocketAddr::from(([1, 2, 3, 4], 0))), Err(AddressError::Port));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The body of a batch: its messages one after another, without count or padding (`MessageDecoder#encodeMessages`).
 
-use super::properties::{MAX_PROPERTIES_BYTES, Properties};
-use super::{OverLimit, within};
+use super::id::MessageId;
+use super::properties::{MAX_PROPERTIES_BYTES, Properties, PropertyForm, PropertyWriter};
+use super::{Message, OverLimit, within};
 use crate::wire::cursor::{Reader, Writer};
 use crate::wire::{DecodeError, DecodeErrorKind};
 
@@ -32,15 +33,7 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// For `body` or `properties` if the layout has no room for it; nothing was written then.
     pub fn encode(&self, writer: &mut Writer<'_>) -> Result<(), OverLimit> {
-        within("body", self.body.len(), MAX_BODY_BYTES)?;
-        within("properties", self.properties.len(), MAX_PROPERTIES_BYTES)?;
-        writer.put_u32(u32::try_from(self.encoded_len()).unwrap_or(u32::MAX));
-        // Magic and checksum, which the broker fills in for itself.
-        writer.put_i64(0);
-        writer.put_i32(self.flag);
-        writer.put_u32(u32::try_from(self.body.len()).unwrap_or(u32::MAX));
-        writer.put(self.body);
-        writer.put_i16(i16::try_from(self.properties.len()).unwrap_or(i16::MAX));
+        put_front(writer, self.flag, self.body, self.properties.len())?;
         writer.put(self.properties);
         Ok(())
     }
@@ -68,6 +61,45 @@ impl<'a> Entry<'a> {
             Err(DecodeError::new("totalSize", DecodeErrorKind::BadLength))
         }
     }
+}
+
+/// Writes `message` as an entry, with `id` as its `UNIQ_KEY` unless it has one of its own.
+///
+/// # Errors
+/// For `body` or `properties` if the layout has no room for it; nothing was written then.
+pub fn put_message(
+    writer: &mut Writer<'_>,
+    message: &Message<'_>,
+    id: &MessageId,
+    form: PropertyForm,
+) -> Result<(), OverLimit> {
+    let put = |writer: &mut Writer<'_>| {
+        message.put_properties(&mut PropertyWriter::new(writer, form), Some(id));
+    };
+    let mut measure = Writer::new(&mut []);
+    put(&mut measure);
+    put_front(writer, message.flag(), message.body(), measure.position())?;
+    put(writer);
+    Ok(())
+}
+
+/// Writes what precedes the property string of an entry.
+fn put_front(
+    writer: &mut Writer<'_>,
+    flag: i32,
+    body: &[u8],
+    properties_len: usize,
+) -> Result<(), OverLimit> {
+    within("body", body.len(), MAX_BODY_BYTES)?;
+    within("properties", properties_len, MAX_PROPERTIES_BYTES)?;
+    writer.put_u32(u32::try_from(entry_len(body.len(), properties_len)).unwrap_or(u32::MAX));
+    // Magic and checksum, which the broker fills in for itself.
+    writer.put_i64(0);
+    writer.put_i32(flag);
+    writer.put_u32(u32::try_from(body.len()).unwrap_or(u32::MAX));
+    writer.put(body);
+    writer.put_i16(i16::try_from(properties_len).unwrap_or(i16::MAX));
+    Ok(())
 }
 
 /// The size of an entry with a body and a property string of these lengths.

@@ -67,6 +67,14 @@ impl MessageId {
         self.counter
     }
 
+    /// The id that its sender makes `count` ids later, in the same millisecond.
+    #[must_use]
+    pub const fn following(self, count: usize) -> Self {
+        // Only the low 16 bits of the count are part of an id.
+        let [.., high, low] = count.to_be_bytes();
+        Self { counter: self.counter.wrapping_add(u16::from_be_bytes([high, low])), ..self }
+    }
+
     /// The digits, upper case, in `buffer`.
     pub fn encode<'b>(&self, buffer: &'b mut [u8; Self::MAX_DIGITS]) -> &'b str {
         let mut bytes = [0u8; Self::MAX_DIGITS / 2];
@@ -133,6 +141,13 @@ impl MessageIdGenerator {
     /// A sender that has made no ids yet.
     pub const fn new(ip: IpAddr, process: u16, loader: u32) -> Self {
         Self { ip, process, loader, counter: 0 }
+    }
+
+    /// The first of `count` ids in a row; the others are [`MessageId::following`] it.
+    pub fn next_of(&mut self, now_unix_millis: i64, count: usize) -> MessageId {
+        let id = self.next(now_unix_millis);
+        self.counter = id.following(count).counter;
+        id
     }
 
     /// The next id, at the given wall clock time in milliseconds since 1970.

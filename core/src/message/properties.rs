@@ -197,6 +197,8 @@ pub enum PropertyErrorKind {
     Blank,
     /// The name or the value holds one of the two separators.
     Separator,
+    /// The name wants a number.
+    NotANumber,
 }
 
 impl fmt::Display for PropertyError<'_> {
@@ -211,6 +213,7 @@ impl fmt::Display for PropertyError<'_> {
             PropertyErrorKind::Separator => {
                 write!(f, "The Property<{}> holds a separator, 0x01 or 0x02", self.name.escape_debug())
             }
+            PropertyErrorKind::NotANumber => write!(f, "The Property<{}> is not a number", self.name),
         }
     }
 }

@@ -27,10 +27,16 @@ pub struct ProducerConfig<'c> {
     pub client_id: &'c str,
     /// The name servers, at least one. One of them is asked until it fails, then the next.
     pub name_servers: &'c [Address],
-    /// The topic whose settings a new topic gets: `TBW102`.
+    /// The topic whose settings a new topic gets: `TBW102`. Under the rules of 4.x its route stands for that of an unknown
+    /// topic too; 5.x always takes the route of `TBW102` for that.
     pub create_topic_key: &'c str,
     /// How many queues a new topic gets at most: 4.
     pub default_topic_queue_nums: i32,
+    /// Whether the producer works in unit mode, which brokers keep in a new topic's settings: no.
+    pub unit_mode: bool,
+    /// Whether requests have the header with short names (`org.apache.rocketmq.client.sendSmartMsg`): yes. Batches always
+    /// have.
+    pub send_smart_msg: bool,
     /// Time for a send with all its attempts: 3 s.
     pub send_msg_timeout: Duration,
     /// Attempts after the first, below [`MAX_ATTEMPTS`]: 2.
@@ -51,6 +57,8 @@ pub struct ProducerConfig<'c> {
     pub detect_timeout: Duration,
     /// A broker that cannot be reached is probed after: 2 s, which Java rounds up to a multiple of 3 s.
     pub detect_interval: Duration,
+    /// Attempts of an asynchronous send after the first, below [`MAX_ATTEMPTS`]: 2.
+    pub retry_times_when_send_async_failed: u8,
     /// Largest body in bytes: 4 MiB.
     pub max_message_size: usize,
     /// How often the routes of known topics are asked for again: 30 s.
@@ -74,6 +82,12 @@ pub struct ProducerConfig<'c> {
     pub language: LanguageCode,
     /// The release that requests name: 5.3.1.
     pub version: i32,
+    /// Longest time for an attempt that is not the last one: none, so that a broker that hangs uses up
+    /// `send_msg_timeout` (`sendMsgMaxTimeoutPerRequest`, -1 there).
+    pub send_msg_max_timeout_per_request: Option<Duration>,
+    /// Where the queues of a new publish list are gone through from: anywhere. A number makes a run repeatable
+    /// whatever the seed.
+    pub first_queue_index: Option<i32>,
     /// The address in `UNIQ_KEY`s.
     pub client_ip: IpAddr,
     /// The process number in `UNIQ_KEY`s.
@@ -89,10 +103,13 @@ impl<'c> ProducerConfig<'c> {
             producer_group,
             client_id,
             name_servers,
-            create_topic_key: "TBW102",
+            create_topic_key: AUTO_CREATE_TOPIC,
             default_topic_queue_nums: 4,
+            unit_mode: false,
+            send_smart_msg: true,
             send_msg_timeout: Duration::from_secs(3),
             retry_times_when_send_failed: 2,
+            retry_times_when_send_async_failed: 2,
             rules: Rules::V5,
             more_retry_response_codes: &[],
             retry_another_broker_when_not_store_ok: false,
@@ -112,6 +129,8 @@ impl<'c> ProducerConfig<'c> {
             language: LanguageCode::RUST,
             // The newest release whose clients are not told to go away by a broker that shuts down.
             version: version::V5_3_1,
+            send_msg_max_timeout_per_request: None,
+            first_queue_index: None,
             client_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             process_id: 0,
             loader_hash: 0,
@@ -127,16 +146,31 @@ impl<'c> ProducerConfig<'c> {
         }
     }
 
+    /// The topic that is asked for when nobody has created the one that is sent to.
+    pub(super) const fn default_topic(&self) -> &'c str {
+        match self.rules {
+            Rules::V4 => self.create_topic_key,
+            Rules::V5 => AUTO_CREATE_TOPIC,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError<'c>> {
         check_group(self.producer_group, GroupLimit::default()).map_err(ConfigError::ProducerGroup)?;
         match () {
             () if self.client_id.is_empty() => Err(ConfigError::NoClientId),
             () if self.name_servers.is_empty() => Err(ConfigError::NoNameServer),
-            () if self.retry_times_when_send_failed >= MAX_ATTEMPTS => Err(ConfigError::TooManyAttempts),
+            () if self.retry_times_when_send_failed.max(self.retry_times_when_send_async_failed)
+                >= MAX_ATTEMPTS =>
+            {
+                Err(ConfigError::TooManyAttempts)
+            }
             () => Ok(()),
         }
     }
 }
+
+/// `TopicValidator.AUTO_CREATE_TOPIC_KEY_TOPIC`.
+const AUTO_CREATE_TOPIC: &str = "TBW102";
 
 /// Why a producer cannot be made of a configuration and memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +182,7 @@ pub enum ConfigError<'c> {
     NoClientId,
     /// `name_servers` is empty.
     NoNameServer,
-    /// `retry_times_when_send_failed` is not below [`MAX_ATTEMPTS`].
+    /// `retry_times_when_send_failed` or `retry_times_when_send_async_failed` is not below [`MAX_ATTEMPTS`].
     TooManyAttempts,
     /// There is too little of the memory that is named.
     TooLittleMemory {
@@ -173,7 +207,10 @@ impl fmt::Display for ConfigError<'_> {
             Self::NoClientId => f.write_str("client_id is empty"),
             Self::NoNameServer => f.write_str("name_servers is empty: at least one is needed"),
             Self::TooManyAttempts => {
-                write!(f, "retry_times_when_send_failed must be below {MAX_ATTEMPTS}")
+                write!(
+                    f,
+                    "retry_times_when_send_failed and retry_times_when_send_async_failed must be below {MAX_ATTEMPTS}"
+                )
             }
             Self::TooLittleMemory { what, least } => write!(f, "memory for {what}: at least {least} needed"),
             Self::TooMuchMemory { what, most } => write!(f, "memory for {what}: at most {most} can be used"),
@@ -199,6 +236,7 @@ mod tests {
         assert!(!config.retry_another_broker_when_not_store_ok && !config.send_latency_fault_enable);
         assert_eq!(config.max_message_size, 4 << 20);
         assert_eq!(config.create_topic_key, "TBW102");
+        assert!(!config.unit_mode && config.send_smart_msg);
         assert_eq!(config.check(), Err(ConfigError::NoNameServer));
         assert!(matches!(ProducerConfig::new("", "c", &[]).check(), Err(ConfigError::ProducerGroup(_))));
         assert_eq!(ProducerConfig::new("PG", "", &[]).check(), Err(ConfigError::NoClientId));

@@ -31,6 +31,8 @@ pub struct Link {
     pub(super) probe: Option<SlotId>,
     /// Whether the driver has to be told that there are bytes.
     ready: bool,
+    /// Whether the peer is going away: nothing new is written here, and the connection ends with its last send.
+    pub(super) retired: bool,
     /// The connection that had this place and that the driver has to close first.
     replaces: Option<ConnectionId>,
 }
@@ -148,8 +150,10 @@ impl<'m> Links<'m> {
         timeout: Duration,
         keep: Option<ConnectionId>,
     ) -> (Connect, Option<Address>) {
-        let found =
-            self.links.iter().find(|(_, link)| link.address == *address && link.state != LinkState::Closing);
+        let found = self
+            .links
+            .iter()
+            .find(|(_, link)| link.address == *address && link.state != LinkState::Closing && !link.retired);
         if let Some((id, link)) = found {
             let open = link.state == LinkState::Open;
             return (if open { Connect::Open(id) } else { Connect::Opening(id) }, None);
@@ -170,6 +174,7 @@ impl<'m> Links<'m> {
             control: Control::None,
             probe: None,
             ready: false,
+            retired: false,
             replaces: replaced,
         };
         match self.links.insert(link) {

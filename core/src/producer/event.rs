@@ -7,7 +7,7 @@ use heapless::deque::DequeView;
 
 use crate::engine::Address;
 use crate::message::properties::PropertyError;
-use crate::message::validate::MessageError;
+use crate::message::validate::{BatchError, MessageError};
 use crate::send::SendId;
 use crate::send::decision::AttemptOutcome;
 use crate::wire::DecodeError;
@@ -23,6 +23,17 @@ pub enum Event {
     Sent {
         /// The send.
         id: SendId,
+    },
+    /// A queue was chosen for an attempt, by the selector and not by the caller.
+    Selected {
+        /// The send.
+        id: SendId,
+        /// The broker, by [`super::Producer::broker_name`].
+        broker: SlotId,
+        /// The queue.
+        queue_id: u16,
+        /// The broker of the attempt before, which the choice avoids if it can.
+        last_broker: Option<SlotId>,
     },
     /// An attempt has ended.
     Attempted {
@@ -86,6 +97,15 @@ pub enum DisconnectReason {
 pub enum SubmitError<'a> {
     /// The message itself is at fault.
     Message(MessageError<'a>),
+    /// The messages do not make a batch.
+    Batch(BatchError),
+    /// A message of a batch is at fault.
+    BatchMember {
+        /// Which of them, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: MessageError<'a>,
+    },
     /// A property cannot be sent as it is. Names the reference reserves are let through.
     Property(PropertyError<'a>),
     /// The caller's own `UNIQ_KEY` is not 32 or 56 hexadecimal digits.
@@ -124,6 +144,10 @@ impl fmt::Display for SubmitError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message(error) => write!(f, "{error}"),
+            Self::Batch(error) => write!(f, "Failed to initiate the MessageBatch: {error}"),
+            Self::BatchMember { index, error } => {
+                write!(f, "Failed to initiate the MessageBatch: message {index}: {error}")
+            }
             Self::Property(error) => write!(f, "{error}"),
             Self::UniqueKey(error) => write!(f, "{error}"),
             Self::NotRunning => f.write_str("the producer was shut down"),

@@ -32,10 +32,6 @@ impl NameServer {
     }
 }
 
-/// What a name server answers for a topic that nobody has created and the default topic's route stands for
-/// (`TopicValidator.AUTO_CREATE_TOPIC_KEY_TOPIC`). 5.x asks for it whatever `createTopicKey` says.
-pub(super) const DEFAULT_TOPIC: &str = "TBW102";
-
 impl State<'_> {
     /// Asks for the route of a topic, unless that is under way.
     pub(super) fn look_up(&mut self, now: Instant, topic: SlotId) {
@@ -195,8 +191,9 @@ impl State<'_> {
     /// Takes over a route. False if it cannot be read: Java asks for the default topic then too.
     fn install(&mut self, topic: SlotId, question: Question, body: &[u8]) -> Result<bool, LookupFailure> {
         let at_most = (question == Question::DefaultTopic).then_some(self.config.default_topic_queue_nums);
+        let start = self.first_index();
         let route = TopicRouteData::parse(body);
-        match route.and_then(|route| self.routes.install(topic, &route, at_most, &mut self.rng)) {
+        match route.and_then(|route| self.routes.install(topic, &route, at_most, start)) {
             Ok(changed) => {
                 if changed {
                     let queues = self.routes.queues(topic).len();

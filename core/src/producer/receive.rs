@@ -9,7 +9,7 @@ use crate::send::outcome::{Remark, SendStatus};
 use crate::send::{SendState, attempt};
 use crate::wire::code::ResponseCode;
 use crate::wire::command::RemotingCommand;
-use crate::{Instant, SlotId};
+use crate::{Instant, Rules, SlotId};
 
 impl State<'_> {
     pub(super) fn handle_opened(&mut self, now: Instant, connection: ConnectionId) {
@@ -120,6 +120,10 @@ impl State<'_> {
             return;
         }
         let code = ResponseCode(response.code);
+        if code == ResponseCode::GO_AWAY && self.config.rules == Rules::V5 {
+            self.go_elsewhere(now, id, connection);
+            return;
+        }
         let Some(status) = SendStatus::of(code) else {
             self.remember(id, response.remark.map(Remark::new).unwrap_or_default());
             self.conclude_and_go_on(now, id, AttemptOutcome::Refused(code));

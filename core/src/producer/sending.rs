@@ -5,13 +5,13 @@ use core::time::Duration;
 
 use super::connections::Connect;
 use super::event::Event;
-use super::{Phase, RequestKind, State, surely_after};
+use super::{DisconnectReason, Phase, RequestKind, State, surely_after};
 use crate::engine::ConnectionId;
 use crate::route::{BrokerName, QueueRef};
 use crate::select::{FaultItem, FaultUpdate, RoundRobin};
 use crate::send::decision::{AttemptOutcome, Fault, Next, Verdict};
-use crate::send::outcome::{Remark, SendError, SendErrorKind, SendResult};
-use crate::send::{SendState, Target, attempt};
+use crate::send::outcome::{Remark, SendError, SendErrorKind, SendResult, SendStatus};
+use crate::send::{InFlight, SendId, SendMode, SendState, Target, attempt};
 use crate::{Extent, Instant, SlotId};
 
 impl State<'_> {
@@ -46,8 +46,7 @@ impl State<'_> {
     }
 
     pub(super) fn waiting_for_route(&self, topic: SlotId) -> Option<SlotId> {
-        let waits =
-            |send: &crate::send::InFlight| send.topic == topic && matches!(send.state, SendState::Route);
+        let waits = |send: &InFlight| send.topic == topic && matches!(send.state, SendState::Route);
         self.sends.iter().find(|(_, send)| waits(send)).map(|(id, _)| id)
     }
 
@@ -68,7 +67,8 @@ impl State<'_> {
             self.give_up(now, id, kind);
             return None;
         }
-        let (target, left) = (send.target, send.timeout.checked_sub(now.since(send.first)));
+        let (target, mode) = (send.target, send.mode);
+        let left = send.timeout.checked_sub(now.since(send.first));
         let Some(queue) = self.select(now, id) else {
             // A broker the caller named and no route knows has no address; a topic without queues has no route.
             let unknown = SendErrorKind::Attempt(AttemptOutcome::NoBrokerAddress);
@@ -76,19 +76,31 @@ impl State<'_> {
             self.give_up(now, id, kind);
             return None;
         };
-        let Some(budget) = left else {
-            self.give_up(now, id, SendErrorKind::CallTimedOut);
-            return None;
+        let budget = match left {
+            Some(left) => left,
+            None if mode == SendMode::Async => return self.attempt_without_time(now, id, queue),
+            None => {
+                self.give_up(now, id, SendErrorKind::CallTimedOut);
+                return None;
+            }
         };
+        let budget = self.attempt_budget(id, budget);
         let born = self.clock.unix_millis(now);
         self.sends.get_mut(id)?.begin_attempt(now, queue, budget, born);
+        self.connect_attempt(now, id)
+    }
+
+    /// Puts the current attempt on a connection to its broker. Returns how it ended if it ended at once.
+    fn connect_attempt(&mut self, now: Instant, id: SlotId) -> Option<AttemptOutcome> {
+        let queue = self.sends.get(id)?.attempt.queue;
         let Some(address) = self.routes.master(queue.broker).cloned() else {
             return Some(AttemptOutcome::NoBrokerAddress);
         };
+        self.submitted(now, id, queue.broker);
         let timeout = self.config.connect_timeout;
         let (connect, given_up) = self.links.connect(now, &address, timeout, self.name_server.connection);
         if let Some(address) = given_up {
-            self.event_closed(address, super::DisconnectReason::Idle);
+            self.event_closed(address, DisconnectReason::Idle);
         }
         match connect {
             Connect::NoRoom => Some(AttemptOutcome::Unanswered(Fault::NoConnection)),
@@ -106,18 +118,63 @@ impl State<'_> {
         }
     }
 
+    /// In 4.x an asynchronous send whose time is used up still makes its attempts, each of which fails at once.
+    fn attempt_without_time(&mut self, now: Instant, id: SlotId, queue: QueueRef) -> Option<AttemptOutcome> {
+        let born = self.clock.unix_millis(now);
+        self.sends.get_mut(id)?.begin_attempt(now, queue, Duration::ZERO, born);
+        Some(AttemptOutcome::Unanswered(Fault::NoTime))
+    }
+
+    /// The loop of an asynchronous send ends with its first request, whatever comes of that, and takes the broker for a
+    /// good one.
+    fn submitted(&mut self, now: Instant, id: SlotId, broker: SlotId) {
+        let is_first = |send: &InFlight| {
+            send.mode == SendMode::Async
+                && send.attempts == 1
+                && !send.attempt.reconnected
+                && send.is_default_path()
+        };
+        if self.sends.get(id).is_some_and(is_first) {
+            let verdict = AttemptOutcome::Stored(SendStatus::SendOk).async_verdict(self.config.rules);
+            if let Some(update) = verdict.fault {
+                self.learn(now, broker, Duration::ZERO, update);
+            }
+        }
+    }
+
+    /// The time for an attempt of what is left for the send: an attempt that is not the last may have a limit of its own
+    /// (`sendMsgMaxTimeoutPerRequest`), so that a broker that hangs leaves time for another.
+    fn attempt_budget(&self, id: SlotId, left: Duration) -> Duration {
+        let last = |send: &InFlight| send.attempts.saturating_add(1) >= send.attempts_total;
+        match self.config.send_msg_max_timeout_per_request {
+            Some(most) if !self.sends.get(id).is_none_or(last) => left.min(most),
+            _ => left,
+        }
+    }
+
     /// The queue for the next attempt.
     fn select(&mut self, now: Instant, id: SlotId) -> Option<QueueRef> {
         let send = self.sends.get(id)?;
-        let (topic, target, last) = (send.topic, send.target, send.last_broker());
+        let (topic, target, mode, last) = (send.topic, send.target, send.mode, send.last_broker());
         if !matches!(target, Target::Any) {
             return self.routes.chosen(topic, target, &self.named_broker(id));
         }
         // `ThreadLocalIndex#reset`, at each attempt but the first.
-        let resets = last.is_some() && self.strategy.resets();
-        let reset = resets.then(|| self.rng.below(i32::MAX.unsigned_abs()));
-        let reset = reset.and_then(|value| i32::try_from(value).ok()).map(RoundRobin::new);
-        self.routes.select(now, topic, &mut self.strategy, last, reset)
+        let resets = last.is_some() && mode == SendMode::Sync && self.strategy.resets();
+        let reset = resets.then(|| RoundRobin::new(self.first_index_number() & i32::MAX));
+        let queue = self.routes.select(now, topic, &mut self.strategy, last, reset)?;
+        let (broker, queue_id) = (queue.broker, queue.queue_id);
+        self.events.push(Event::Selected { id: SendId(id), broker, queue_id, last_broker: last });
+        Some(queue)
+    }
+
+    /// Where a new publish list is gone through from.
+    pub(super) fn first_index(&mut self) -> RoundRobin {
+        RoundRobin::new(self.first_index_number())
+    }
+
+    fn first_index_number(&mut self) -> i32 {
+        self.config.first_queue_index.unwrap_or_else(|| self.rng.next_i32())
     }
 
     /// Counts a send on a broker's connection. The broker gets to know the producer at once, so that it can be asked about
@@ -154,25 +211,30 @@ impl State<'_> {
 
     /// Ends an attempt. Returns whether the next one is to be made.
     pub(super) fn conclude(&mut self, now: Instant, id: SlotId, outcome: AttemptOutcome) -> bool {
-        self.detach(id);
+        self.detach(now, id);
         let Some(send) = self.sends.get_mut(id) else { return false };
         send.last_outcome = Some(outcome);
         let (queue, latency) = (send.attempt.queue, now.since(send.attempt.begin));
-        let (is_default_path, one_way) = (send.is_default_path(), send.one_way);
+        let (is_default_path, mode) = (send.is_default_path(), send.mode);
         self.events.push(Event::Attempted {
-            id: crate::send::SendId(id),
+            id: SendId(id),
             broker: queue.broker,
             queue_id: queue.queue_id,
             latency,
             outcome,
         });
-        let Verdict { fault, next } = outcome.verdict(self.config.rules, &self.config.policy());
-        if let Some(update) = fault.filter(|_| is_default_path) {
+        let Verdict { fault, next } = match mode {
+            SendMode::Async => outcome.async_verdict(self.config.rules),
+            SendMode::Sync | SendMode::OneWay => outcome.verdict(self.config.rules, &self.config.policy()),
+        };
+        if let Some(update) = fault.filter(|_| is_default_path || mode == SendMode::Async) {
             self.learn(now, queue.broker, latency, update);
         }
         match next {
             Next::Return => self.finish(now, id),
-            Next::Retry if is_default_path && !one_way => return true,
+            Next::Retry if mode == SendMode::Async || is_default_path && mode == SendMode::Sync => {
+                return true;
+            }
             Next::Retry | Next::GiveUp => self.give_up(now, id, SendErrorKind::Attempt(outcome)),
             Next::Fail => self.fail(now, id, SendErrorKind::Attempt(outcome)),
         }
@@ -195,6 +257,23 @@ impl State<'_> {
         }
     }
 
+    /// A broker that shuts down wants its clients to connect again, and what is behind its address may be another one by
+    /// then (`NettyRemotingClient#invokeImpl`, 5.x): the same attempt goes on over a new connection, once.
+    pub(super) fn go_elsewhere(&mut self, now: Instant, id: SlotId, connection: ConnectionId) {
+        if let Some(link) = self.links.get_mut(connection) {
+            link.retired = true;
+        }
+        let Some(send) = self.sends.get_mut(id) else { return };
+        if core::mem::replace(&mut send.attempt.reconnected, true) {
+            self.conclude_and_go_on(now, id, AttemptOutcome::Unanswered(Fault::Disconnected));
+            return;
+        }
+        self.detach(now, id);
+        if let Some(outcome) = self.connect_attempt(now, id) {
+            self.conclude_and_go_on(now, id, outcome);
+        }
+    }
+
     /// A broker stored the message.
     pub(super) fn stored(&mut self, now: Instant, id: SlotId, result: SendResult) {
         let outcome = AttemptOutcome::Stored(result.status);
@@ -213,7 +292,7 @@ impl State<'_> {
     }
 
     /// Takes a send off its connection.
-    fn detach(&mut self, id: SlotId) {
+    fn detach(&mut self, now: Instant, id: SlotId) {
         let Some(send) = self.sends.get(id) else { return };
         let Some(connection) = send.connection() else { return };
         if matches!(send.state, SendState::Queued(_)) {
@@ -224,6 +303,9 @@ impl State<'_> {
         }
         if let Some(link) = self.links.get_mut(connection) {
             link.users = link.users.saturating_sub(1);
+            if link.retired && link.users == 0 {
+                self.close(now, connection, DisconnectReason::ByPeer);
+            }
         }
     }
 
@@ -242,11 +324,13 @@ impl State<'_> {
 
     pub(super) fn fail(&mut self, now: Instant, id: SlotId, kind: SendErrorKind) {
         let Some(send) = self.sends.get_mut(id) else { return };
+        let is_unanswered = matches!(kind, SendErrorKind::Attempt(AttemptOutcome::Unanswered(_)));
         let error = SendError {
             kind,
             attempts: send.attempts,
             elapsed: now.since(send.first),
-            coded: send.is_default_path(),
+            // The callback of an asynchronous send gets the exception of its last attempt as it is.
+            coded: send.is_default_path() && !(send.mode == SendMode::Async && is_unanswered),
             remark: core::mem::take(&mut send.remark),
         };
         send.outcome = Some(Err(error));

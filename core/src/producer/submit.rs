@@ -1,19 +1,19 @@
 //! Accepting a message: state check, validation, and the one copy into the caller's memory.
 
+use super::draft::{Content, Draft};
 use super::event::SubmitError;
 use super::{Phase, State};
 use crate::message::Message;
 use crate::message::id::MessageId;
-use crate::message::properties::{
-    PropertyErrorKind, PropertyForm, PropertyWriter, UNIQ_KEY, check_user_property,
-};
-use crate::message::validate::{MessageLimits, check_message};
+use crate::message::properties::{PropertyErrorKind, UNIQ_KEY, check_user_property};
+use crate::message::validate::{MessageError, MessageLimits, check_batch, check_message};
 use crate::route::QueueRef;
 use crate::send::attempt::Attempt;
 use crate::send::outcome::Remark;
-use crate::send::{InFlight, Parts, SendId, SendState, Target};
+use crate::send::request::Request;
+use crate::send::{InFlight, Parts, SendId, SendMode, SendState, Target};
 use crate::wire::cursor::Writer;
-use crate::{Extent, Instant};
+use crate::{Extent, Instant, Rules};
 
 /// A queue that the caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,47 +29,46 @@ impl State<'_> {
     pub(super) fn submit<'a>(
         &mut self,
         now: Instant,
-        message: &Message<'a>,
+        content: Content<'_, 'a>,
         target: Target,
         broker_name: &str,
-        one_way: bool,
+        mode: SendMode,
     ) -> Result<SendId, SubmitError<'a>> {
         if self.phase != Phase::Running {
             return Err(SubmitError::NotRunning);
         }
-        self.check(message)?;
+        self.check(&content)?;
         if self.sends.is_full() {
             return Err(SubmitError::TooManyInFlight { limit: self.sends.capacity() });
         }
-        let message_id = match message.property(UNIQ_KEY) {
-            Some(key) => MessageId::parse(key).map_err(SubmitError::UniqueKey)?,
-            None => self.ids.next(self.clock.unix_millis(now)),
-        };
-        let (bytes, parts) = self.store(message, &message_id, broker_name)?;
+        let draft = self.draft(now, content)?;
+        let (bytes, parts) = self.store(&draft, broker_name)?;
         // A frame is encoded anew for each piece of it, so what it names must stay until its end.
+        let start = self.first_index();
         let named = |topic| self.links.is_named(topic);
-        let Some(topic) = self.routes.topic(now, message.topic(), &mut self.rng, named) else {
+        let Some(topic) = self.routes.topic(now, content.topic(), start, named) else {
             self.bodies.free(bytes);
             return Err(SubmitError::TooManyTopics { limit: self.routes.topics.capacity() });
         };
-        // Only the default path of a send that is answered tries again.
-        let retries = matches!(target, Target::Any) && !one_way;
+        let retries = match (mode, target) {
+            (SendMode::Sync, Target::Any) => self.config.retry_times_when_send_failed,
+            // To the same broker, if the caller has chosen it.
+            (SendMode::Async, _) => self.config.retry_times_when_send_async_failed,
+            _ => 0,
+        };
         let send = InFlight {
             topic,
             target,
-            one_way,
+            mode,
             bytes,
             parts,
-            flag: message.flag(),
-            message_id,
+            request: draft.request,
+            flag: draft.flag(),
+            message_id: draft.message_id,
             first: now,
             timeout: self.config.send_msg_timeout,
             attempts: 0,
-            attempts_total: if retries {
-                self.config.retry_times_when_send_failed.saturating_add(1)
-            } else {
-                1
-            },
+            attempts_total: retries.saturating_add(1),
             attempt: Attempt::none(now, QueueRef::EMPTY),
             last_outcome: None,
             remark: Remark::default(),
@@ -88,47 +87,85 @@ impl State<'_> {
         Ok(SendId(id))
     }
 
-    fn check<'a>(&self, message: &Message<'a>) -> Result<(), SubmitError<'a>> {
+    fn check<'a>(&self, content: &Content<'_, 'a>) -> Result<(), SubmitError<'a>> {
         let limits =
             MessageLimits { max_message_size: self.config.max_message_size, ..MessageLimits::default() };
-        check_message(message, &limits).map_err(SubmitError::Message)?;
-        let set = [("TAGS", message.tags()), ("KEYS", message.keys())];
-        let set = set.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        for (name, value) in message.properties().iter().copied().chain(set) {
-            match check_user_property(name, value) {
-                // Such names are how a caller reaches what has no setter.
-                Err(error) if error.kind != PropertyErrorKind::Reserved => {
-                    return Err(SubmitError::Property(error));
+        match *content {
+            Content::One(message) => check_message(message, &limits).map_err(SubmitError::Message)?,
+            Content::Batch(messages) => {
+                check_batch(messages).map_err(SubmitError::Batch)?;
+                for (index, message) in messages.iter().enumerate() {
+                    check_message(message, &limits)
+                        .map_err(|error| SubmitError::BatchMember { index, error })?;
                 }
-                _ => {}
             }
         }
-        Ok(())
+        content.messages().iter().try_for_each(check_properties)
+    }
+
+    /// Looks at what the request has to say, and gives the messages their ids (`MessageClientIDSetter#setUniqID`).
+    fn draft<'m, 'a>(
+        &mut self,
+        now: Instant,
+        content: Content<'m, 'a>,
+    ) -> Result<Draft<'m, 'a>, SubmitError<'a>> {
+        let smart = self.config.send_smart_msg;
+        let request = match content {
+            Content::One(message) => Request::of(message, smart).map_err(SubmitError::Property)?,
+            Content::Batch(_) => Request::BATCH,
+        };
+        let messages = content.messages();
+        let now = self.clock.unix_millis(now);
+        let own = messages.first().and_then(|message| message.property(UNIQ_KEY));
+        let own = own.map(MessageId::parse).transpose().map_err(SubmitError::UniqueKey)?;
+        let made = self.ids.next_of(now, messages.len());
+        let named = matches!(content, Content::Batch(_)) && self.config.rules != Rules::V4;
+        let batch_id = named.then(|| self.ids.next(now));
+        Ok(Draft { content, made, message_id: own.unwrap_or(made), batch_id, request })
     }
 
     /// Copies property string, body and the broker's name of an explicit queue into one piece of the arena.
     fn store<'a>(
         &mut self,
-        message: &Message<'a>,
-        id: &MessageId,
+        draft: &Draft<'_, 'a>,
         broker_name: &str,
     ) -> Result<(Extent, Parts), SubmitError<'a>> {
         let put = |writer: &mut Writer<'_>| {
-            message.put_properties(&mut PropertyWriter::new(writer, PropertyForm::Terminated), Some(id));
+            let first_attempt_only = draft.put_properties(writer);
             let properties = writer.position();
-            writer.put(message.body());
+            draft.put_body(writer).map_err(SubmitError::Batch)?;
+            let body = writer.position().saturating_sub(properties);
             writer.put(broker_name.as_bytes());
-            properties
+            Ok(Parts { first_attempt_only, properties, body })
         };
         let mut measure = Writer::new(&mut []);
-        let properties = put(&mut measure);
+        let parts = put(&mut measure)?;
+        let max = self.config.max_message_size;
+        if parts.body > max {
+            return Err(SubmitError::Message(MessageError::BodyTooLong { max }));
+        }
         let len = measure.position();
         let limit = self.bodies.capacity();
         if len > limit {
             return Err(SubmitError::MessageTooLarge { limit });
         }
         let extent = self.bodies.alloc(len).ok_or(SubmitError::NoRoomForBody)?;
-        put(&mut Writer::new(self.bodies.get_mut(extent)));
-        Ok((extent, Parts { properties, body: message.body().len() }))
+        put(&mut Writer::new(self.bodies.get_mut(extent)))?;
+        Ok((extent, parts))
     }
+}
+
+fn check_properties<'a>(message: &Message<'a>) -> Result<(), SubmitError<'a>> {
+    let set = [("TAGS", message.tags()), ("KEYS", message.keys())];
+    let set = set.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    for (name, value) in message.properties().iter().copied().chain(set) {
+        match check_user_property(name, value) {
+            // Such names are how a caller reaches what has no setter.
+            Err(error) if error.kind != PropertyErrorKind::Reserved => {
+                return Err(SubmitError::Property(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -1,7 +1,9 @@
 //! The producer driven by hand: a scripted peer on the other side of every connection, and a clock that only moves
 //! when told to.
 
+mod batches;
 mod faults;
+mod headers;
 mod lifecycle;
 mod probes;
 mod retries;

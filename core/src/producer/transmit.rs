@@ -2,11 +2,10 @@
 
 use super::State;
 use super::connections::{Control, ControlRequest, Outgoing, Reply};
-use super::lookups::DEFAULT_TOPIC;
 use crate::SlotId;
 use crate::engine::ConnectionId;
 use crate::route::{Lookup, Question};
-use crate::send::{SendState, attempt};
+use crate::send::{SendMode, SendState, attempt};
 use crate::wire::Text;
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder};
@@ -75,7 +74,7 @@ impl State<'_> {
         self.links.pop(connection, &mut self.sends);
         let Some(send) = self.sends.get_mut(id) else { return };
         send.state = SendState::Waiting(connection);
-        if send.one_way {
+        if send.mode == SendMode::OneWay {
             self.written_one_way(id);
         }
     }
@@ -130,7 +129,7 @@ impl State<'_> {
         let Lookup::Asked { question, opaque, .. } = entry.lookup else { return };
         let name = match question {
             Question::Topic => entry.name(),
-            Question::DefaultTopic => DEFAULT_TOPIC,
+            Question::DefaultTopic => self.config.default_topic(),
         };
         let mut frame = FrameEncoder::begin(writer, self.head(RequestCode::GET_ROUTEINFO_BY_TOPIC, opaque));
         let header = GetRouteInfoRequestHeader { topic: name.into(), accept_standard_json_only: None };

@@ -38,7 +38,7 @@ fn route(brokers: &[(&str, i32)]) -> StdString {
 }
 
 fn install(routes: &mut Routes<'_>, topic: SlotId, json: &str) -> Result<bool, DecodeError> {
-    routes.install(topic, &TopicRouteData::parse(json.as_bytes()).unwrap(), None, &mut Rng::new(1))
+    routes.install(topic, &TopicRouteData::parse(json.as_bytes()).unwrap(), None, RoundRobin::new(0))
 }
 
 fn list(routes: &Routes<'_>, topic: SlotId) -> Vec<StdString> {
@@ -49,7 +49,7 @@ fn list(routes: &Routes<'_>, topic: SlotId) -> Vec<StdString> {
 fn a_route_becomes_a_publish_list() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
+    let topic = routes.topic(Instant::ZERO, "T", RoundRobin::new(0), |_| false).unwrap();
     assert_eq!(install(&mut routes, topic, &route(&[("b", 2), ("a", 1)])), Ok(true));
     assert_eq!(list(&routes, topic), ["a/0", "b/0", "b/1"]);
     assert_eq!(install(&mut routes, topic, &route(&[("b", 2), ("a", 1)])), Ok(false));
@@ -61,7 +61,7 @@ fn a_route_becomes_a_publish_list() {
 fn limits_are_named_and_leave_the_old_route() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
+    let topic = routes.topic(Instant::ZERO, "T", RoundRobin::new(0), |_| false).unwrap();
     install(&mut routes, topic, &route(&[("a", 4)])).unwrap();
     assert_eq!(install(&mut routes, topic, &route(&[("a", 5)])).unwrap_err().field, "queues");
     assert_eq!(
@@ -77,7 +77,7 @@ fn limits_are_named_and_leave_the_old_route() {
 fn a_huge_number_of_queues_is_only_a_number() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
+    let topic = routes.topic(Instant::ZERO, "T", RoundRobin::new(0), |_| false).unwrap();
     assert_eq!(install(&mut routes, topic, &route(&[("a", i32::MAX)])).unwrap_err().field, "queues");
 }
 
@@ -85,9 +85,9 @@ fn a_huge_number_of_queues_is_only_a_number() {
 fn the_topic_used_longest_ago_makes_room_unless_it_is_in_use() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let mut rng = Rng::new(1);
-    let mut topic =
-        |routes: &mut Routes<'_>, at, name| routes.topic(Instant::from_millis(at), name, &mut rng, |_| false);
+    let topic = |routes: &mut Routes<'_>, at, name| {
+        routes.topic(Instant::from_millis(at), name, RoundRobin::new(0), |_| false)
+    };
     let first = topic(&mut routes, 1, "first").unwrap();
     let second = topic(&mut routes, 2, "second").unwrap();
     assert_eq!(topic(&mut routes, 3, "first"), Some(first));
@@ -103,7 +103,7 @@ fn the_topic_used_longest_ago_makes_room_unless_it_is_in_use() {
 fn brokers_without_a_route_are_forgotten() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
+    let topic = routes.topic(Instant::ZERO, "T", RoundRobin::new(0), |_| false).unwrap();
     install(&mut routes, topic, &route(&[("a", 1), ("b", 1)])).unwrap();
     install(&mut routes, topic, &route(&[("b", 1)])).unwrap();
     let a = routes.broker("a").unwrap();
@@ -118,7 +118,7 @@ fn numbers_of_queues_are_those_of_the_first_queue_data_and_leave_with_the_broker
     let mut memory = Memory::new();
     let mut routes = memory.routes();
     let topic = |routes: &mut Routes<'_>, name| {
-        routes.topic(Instant::ZERO, name, &mut Rng::new(1), |_| false).unwrap()
+        routes.topic(Instant::ZERO, name, RoundRobin::new(0), |_| false).unwrap()
     };
     let first = topic(&mut routes, "first");
     let second = topic(&mut routes, "second");
@@ -134,7 +134,7 @@ fn numbers_of_queues_are_those_of_the_first_queue_data_and_leave_with_the_broker
     assert_eq!((counts(&routes, first), counts(&routes, second)), ([3, 4, 0], [0; 3]));
     // Queues of the default topic are those that can be read, as many as a new topic gets.
     let parsed = TopicRouteData::parse(json.as_bytes()).unwrap();
-    routes.install(first, &parsed, Some(2), &mut Rng::new(1)).unwrap();
+    routes.install(first, &parsed, Some(2), RoundRobin::new(0)).unwrap();
     assert_eq!(counts(&routes, first), [2, 2, 0]);
     install(&mut routes, first, &route(&[("c", 1)])).unwrap();
     routes.forget_brokers(|_| false);
@@ -149,7 +149,7 @@ fn numbers_of_queues_are_those_of_the_first_queue_data_and_leave_with_the_broker
 fn a_broker_whose_entries_are_all_overwritten_is_not_forgotten() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();
-    let topic = routes.topic(Instant::ZERO, "T", &mut Rng::new(1), |_| false).unwrap();
+    let topic = routes.topic(Instant::ZERO, "T", RoundRobin::new(0), |_| false).unwrap();
     install(&mut routes, topic, &route(&[("a", 1), ("b", 1)])).unwrap();
     routes.queues[1] = routes.queues[0];
     routes.forget_brokers(|_| false);

@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use super::InFlight;
 use super::outcome::{SendResult, SendStatus};
+use super::request::Request;
+use super::{InFlight, SendMode};
 use crate::Instant;
 use crate::message::id::OffsetMessageId;
 use crate::producer::ProducerConfig;
 use crate::route::{BrokerName, QueueRef};
-use crate::wire::code::RequestCode;
 use crate::wire::command::{CommandHead, FLAG_ONE_WAY, FrameEncoder, RemotingCommand};
 use crate::wire::cursor::Writer;
 use crate::wire::header::{SendMessageRequestHeader, SendMessageResponseHeader};
@@ -25,12 +25,22 @@ pub(crate) struct Attempt {
     pub(crate) left: Duration,
     pub(crate) born_timestamp: i64,
     pub(crate) opaque: i32,
+    /// Whether the broker went away under this attempt, and it goes on over another connection.
+    pub(crate) reconnected: bool,
 }
 
 impl Attempt {
     /// Before the first attempt.
     pub(crate) const fn none(now: Instant, queue: QueueRef) -> Self {
-        Self { queue, begin: now, budget: Duration::ZERO, left: Duration::ZERO, born_timestamp: 0, opaque: 0 }
+        Self {
+            queue,
+            begin: now,
+            budget: Duration::ZERO,
+            left: Duration::ZERO,
+            born_timestamp: 0,
+            opaque: 0,
+            reconnected: false,
+        }
     }
 
     /// The first instant at which the whole budget has surely passed: instants are cut to milliseconds, so the
@@ -58,14 +68,16 @@ pub(crate) fn encode(
 ) {
     let (properties, body) = bytes.split_at_checked(send.parts.properties).unwrap_or_default();
     let body = body.get(..send.parts.body).unwrap_or_default();
-    let code = RequestCode::SEND_MESSAGE_V2;
+    let Request { code, batch, sys_flag, reconsume_times, max_reconsume_times } = send.request;
+    let first = send.attempts <= 1;
+    let left_out = if first { 0 } else { send.parts.first_attempt_only };
     let head = CommandHead {
         serialize_type: config.serialize_type,
         code: code.0,
         language: config.language,
         version: config.version,
         opaque: send.attempt.opaque,
-        flag: if send.one_way { FLAG_ONE_WAY } else { 0 },
+        flag: if send.mode == SendMode::OneWay { FLAG_ONE_WAY } else { 0 },
         remark: None,
     };
     let mut frame = FrameEncoder::begin(writer, head);
@@ -75,14 +87,14 @@ pub(crate) fn encode(
         default_topic: config.create_topic_key.into(),
         default_topic_queue_nums: config.default_topic_queue_nums,
         queue_id: send.attempt.queue.queue_id.into(),
-        sys_flag: 0,
+        sys_flag,
         born_timestamp: send.attempt.born_timestamp,
         flag: send.flag,
-        properties: Some(Text::from_bytes(properties)),
-        reconsume_times: Some(0),
-        unit_mode: Some(false),
-        max_reconsume_times: None,
-        batch: Some(false),
+        properties: Some(Text::from_bytes(properties.get(left_out..).unwrap_or_default())),
+        reconsume_times: Some(if first { reconsume_times } else { 0 }),
+        unit_mode: Some(config.unit_mode),
+        max_reconsume_times: max_reconsume_times.filter(|_| first),
+        batch: Some(batch),
         broker_name: Some(broker_name.as_str().into()),
     };
     header.encode(code, &mut frame.fields());

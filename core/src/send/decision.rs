@@ -36,6 +36,9 @@ pub enum Fault {
     TimedOut,
     /// All connections are busy with other sends; the limit is that of the connection table.
     NoConnection,
+    /// `RemotingTooMuchRequestException`: no time was left to ask the broker. Only an asynchronous send of 4.x goes on
+    /// until it has no attempts left either.
+    NoTime,
 }
 
 /// What follows from an attempt.
@@ -102,11 +105,40 @@ impl AttemptOutcome {
             Self::Refused(_)                                => (Some(true),    Some((true,  false)),      GiveUp),
             Self::Unreadable(_)  /* NullPointerException */ => (None,          None,                      Fail),
         };
-        let fault = match rules {
-            Rules::V4 => v4.map(|isolation| FaultUpdate { isolation, reachable: true }),
-            Rules::V5 => v5.map(|(isolation, reachable)| FaultUpdate { isolation, reachable }),
+        Verdict { fault: rules.fault(v4, v5), next }
+    }
+
+    /// The row for an asynchronous send, whose attempts after the first `MQClientAPIImpl#onExceptionImpl` makes. It
+    /// knows no retry response codes, and a result is a result.
+    #[rustfmt::skip]
+    #[expect(clippy::match_same_arms, reason = "one row of the table each")]
+    pub fn async_verdict(self, rules: Rules) -> Verdict {
+        use Next::{Fail, Retry, Return};
+        let in_4_x = if rules == Rules::V4 { Retry } else { Fail };
+
+        let (v4, v5, next) = match self {
+            // the callback of the request …                4.x: isolation, 5.x: isolation, reachable     onExceptionImpl …
+            Self::Stored(_)                                 => (Some(false),   Some((false, true)),       Return),
+            // Thrown before anything is asynchronous: a row of the other table, for a loop of one turn.
+            Self::NoBrokerAddress   /* MQClientException */ => (Some(true),    Some((false, true)),       Fail),
+            Self::Unanswered(Fault::NoConnection)           => (None,          None,                      Retry),
+            // 5.x does not try again when no time is left, and after a timeout none is.
+            Self::Unanswered(Fault::TimedOut | Fault::NoTime) => (Some(true),  Some((true,  true)),       in_4_x),
+            Self::Unanswered(_)     /* RemotingException */ => (Some(true),    Some((true,  true)),       Retry),
+            Self::Refused(_)        /* MQBrokerException */ => (Some(true),    Some((true,  true)),       Fail),
+            Self::Unreadable(_)  /* NullPointerException */ => (Some(true),    Some((true,  true)),       Fail),
         };
-        Verdict { fault, next }
+        Verdict { fault: rules.fault(v4, v5), next }
+    }
+}
+
+impl Rules {
+    /// What the line that is followed learns of a broker.
+    fn fault(self, v4: Option<bool>, v5: Option<(bool, bool)>) -> Option<FaultUpdate> {
+        match self {
+            Self::V4 => v4.map(|isolation| FaultUpdate { isolation, reachable: true }),
+            Self::V5 => v5.map(|(isolation, reachable)| FaultUpdate { isolation, reachable }),
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl defmt::Format for Remark {
 pub struct SendResult {
     /// How it was stored.
     pub status: SendStatus,
-    /// The message's `UNIQ_KEY`, the same at each attempt.
+    /// The message's `UNIQ_KEY`, the same at each attempt; of a batch, that of its first message.
     pub message_id: MessageId,
     /// Where the broker put it; of a batch, its first message. Absent for a one-way send, and if the
     /// broker's text is not such an id.
@@ -226,6 +226,7 @@ impl fmt::Display for AttemptOutcome {
                 f.write_str("the connection was lost before the broker answered")
             }
             Self::Unanswered(Fault::TimedOut) => f.write_str("the broker did not answer in time"),
+            Self::Unanswered(Fault::NoTime) => f.write_str("no time was left to ask the broker"),
             Self::Unanswered(Fault::NoConnection) => f.write_str("all connections are in use"),
             Self::Refused(code) => write!(f, "the broker refused the message with code {code}"),
             Self::Unreadable(error) => unreadable(f, error),

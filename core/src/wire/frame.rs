@@ -104,6 +104,11 @@ impl<'m> Receiver<'m> {
         self.partial.get(usize::from(connection)).is_some_and(|p| *p != Partial::default())
     }
 
+    /// Whether `connection` has been given room for a frame whose end it has not sent yet.
+    pub fn holds_room(&self, connection: u16) -> bool {
+        self.partial.get(usize::from(connection)).is_some_and(|p| matches!(p.0, State::Frame { .. }))
+    }
+
     /// Forgets what `connection` has sent.
     pub fn reset(&mut self, connection: u16) {
         if let Some(partial) = self.partial.get_mut(usize::from(connection)) {
@@ -227,6 +232,7 @@ mod tests {
         assert_eq!(receiver.take(0, b"\0\0\0\x0aab"), Ok(Received::Incomplete));
         assert_eq!(receiver.take(1, b"\0\0\0\x08ab"), Ok(Received::NoRoom { taken: 4 }));
         assert_eq!(receiver.take(1, b"ab"), Ok(Received::NoRoom { taken: 0 }));
+        assert!(receiver.holds_room(0) && !receiver.holds_room(1));
         receiver.reset(0);
         assert_eq!(receiver.take(1, b"abcdefgh!"), Ok(Received::Frame { frame: b"abcdefgh", taken: 8 }));
     }

@@ -1,8 +1,8 @@
 //! The settings of a broker, with the reference's names and defaults where it has them.
 
 use core::fmt;
+use core::net::{Ipv4Addr, SocketAddr};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 
 use rocketlite_broker::{BrokerConfig, WhenFull};
 use tokio::net::{TcpListener, TcpSocket};
@@ -141,7 +141,10 @@ impl BrokerBuilder {
     ///
     /// # Errors
     /// Which setting cannot be used, or why the address cannot be listened on.
-    pub async fn start(mut self) -> Result<Broker, StartError> {
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn start(mut self) -> Result<Broker, StartError> {
         self.names.name_servers = name_servers::parse(&self.namesrv_addr).map_err(StartError::NameServer)?;
         let least = self.max_message_size.saturating_add(HEADER_ROOM);
         self.limits.frame_bytes = self.limits.frame_bytes.max(least);
@@ -163,6 +166,8 @@ impl BrokerBuilder {
             config.auto_create_topics = self.auto_create_topic_enable;
             config.default_topic_queue_nums = self.default_topic_queue_nums;
             config.max_message_size = self.max_message_size;
+            // No command is larger. A peer that announces one and does not send it must not get all the memory.
+            config.max_frame = least;
         };
         let host = BrokerHost::new(self.names.clone(), &self.limits, address, settings, clock.wall(), seed())
             .map_err(StartError::Setting)?;

@@ -1,11 +1,11 @@
 //! The broker engine and the memory it works in.
 
 use core::fmt;
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use rocketlite_broker::{
-    Broker as Engine, BrokerConfig, BrokerEvent, BrokerMemory, BrokerTopic, Client, Connection, Counters,
-    Outgoing, Queue, RegisteredBroker, Registration, Topic,
+    Broker as Engine, BrokerConfig, BrokerMemory, BrokerTopic, Client, ConfigError, Connection, Counters,
+    EventPlace, Outgoing, Queue, RegisteredBroker, Registration, Topic,
 };
 use rocketlite_core::message::stored::StoredMessage;
 use rocketlite_core::wire::frame::Partial;
@@ -63,7 +63,7 @@ struct Memory {
     broker_topic_index: Vec<u16>,
     name_servers: Vec<Registration>,
     scratch: Vec<u8>,
-    events: Vec<Option<BrokerEvent>>,
+    events: Vec<EventPlace>,
 }
 
 impl Memory {
@@ -114,6 +114,18 @@ impl Memory {
     }
 }
 
+/// The error in the words of the builder, whose settings the sizes of the memory are.
+fn explain(error: &ConfigError) -> String {
+    let setting = match error.setting {
+        "memory.log" => "capacity",
+        "memory.connections" | "memory.frame_extents" => "max_connections",
+        "memory.topics" => "max_topics",
+        "memory.queues" => "max_queues",
+        other => other,
+    };
+    ConfigError { setting, problem: error.problem }.to_string()
+}
+
 fn filled<T: Default>(count: usize) -> Vec<T> {
     let mut places = Vec::new();
     places.resize_with(count, T::default);
@@ -153,7 +165,7 @@ impl BrokerHost {
             // The machine's own instructions; the engine's table is made for devices.
             config.crc32 = |bytes| crc32fast::hash(bytes) & 0x7fff_ffff;
             settings(&mut config);
-            Engine::new(config, parts.memory.named(), clock, seed).map_err(|error| error.to_string())
+            Engine::new(config, parts.memory.named(), clock, seed).map_err(|error| explain(&error))
         })?;
         Ok(Self { engine, over: false })
     }

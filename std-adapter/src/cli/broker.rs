@@ -1,8 +1,10 @@
 //! `rocketlite broker`
 
+use core::net::SocketAddr;
 use std::io::Write as _;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::ToSocketAddrs as _;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use rocketlite::Broker;
 use rocketlite::broker::WhenFull;
@@ -37,10 +39,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR[;ADDR]", default_value = "")]
     namesrv: String,
     /// Connections at a time; further ones are closed at once
-    #[arg(long, value_name = "N", default_value_t = 1_024)]
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = at_least(1))]
     max_connections: usize,
     /// Topics at a time
-    #[arg(long, value_name = "N", default_value_t = 1_024)]
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = at_least(3))]
     max_topics: usize,
 }
 
@@ -70,15 +72,22 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
     // Before anybody is told that it is ready, so that no signal is missed.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let broker = builder.start().await?;
-    println!("ready {}", broker.local_addr());
-    std::io::stdout().flush()?;
+    let broker = builder.start()?;
+    let mut out = std::io::stdout();
+    writeln!(out, "ready {}", broker.local_addr())
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("standard output: {error}"))?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     broker.shutdown().await;
     Ok(())
+}
+
+/// A number of entries of a table of the broker.
+fn at_least(least: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..=65_535)
 }
 
 /// Message ids hold numbers, so a name is resolved once, at the start.

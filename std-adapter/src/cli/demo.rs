@@ -2,13 +2,16 @@
 
 mod report;
 
+use core::error::Error;
+use core::fmt::Write;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use rocketlite::{Broker, Message, Producer};
 
 use super::Outcome;
@@ -88,14 +91,14 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
 }
 
 /// Three brokers on loopback; the second and third register with the first.
-async fn start_brokers(arguments: &Arguments) -> Result<Vec<Broker>, Box<dyn std::error::Error>> {
+async fn start_brokers(arguments: &Arguments) -> Result<Vec<Broker>, Box<dyn Error>> {
     // Room for every message on one broker, with its properties.
     let capacity = usize::try_from(arguments.count * (arguments.size + 512) + (16 << 20))?;
     let mut brokers: Vec<Broker> = Vec::new();
     for name in NAMES {
         let name_server = brokers.first().map(|broker| broker.local_addr().to_string()).unwrap_or_default();
         let builder = Broker::builder().broker_name(name).capacity(capacity).namesrv_addr(name_server);
-        brokers.push(builder.start().await?);
+        brokers.push(builder.start()?);
     }
     let deadline = Instant::now() + Duration::from_secs(10);
     while brokers[0].registered_brokers().len() < NAMES.len() - 1 {
@@ -152,8 +155,12 @@ fn body(index: u64, size: u64) -> Vec<u8> {
 fn progress_bar(arguments: &Arguments) -> ProgressBar {
     let target = if arguments.json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(Some(arguments.count), target);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} messages, {per_sec}, {elapsed}");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} messages, {rate}/s, {elapsed}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.with_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+        // A bar that cannot be written to is drawn without it.
+        let _ = write!(out, "{:.0}", state.per_sec());
+    }))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

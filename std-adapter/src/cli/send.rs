@@ -1,7 +1,8 @@
 //! `rocketlite send`
 
-use std::io::{BufRead as _, Write as _};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -9,6 +10,7 @@ use rocketlite::producer::{SendError, SendResult};
 use rocketlite::{Message, Producer};
 use rocketlite_core::send::outcome::SendErrorKind;
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use super::{Outcome, parse_bytes};
 
@@ -56,10 +58,16 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
+    let timeout = Duration::from_millis(arguments.timeout);
+    // The reference gives a name server its full time however little the send has.
+    let route_timeout = timeout.min(Duration::from_secs(3));
     let producer = Producer::builder(&arguments.group)
         .namesrv_addr(&arguments.namesrv)
-        .send_msg_timeout(Duration::from_millis(arguments.timeout))
+        .send_msg_timeout(timeout)
+        .mq_client_api_timeout(route_timeout)
+        .connect_timeout(route_timeout)
         .retry_times_when_send_failed(arguments.retries)
+        .max_message_size(MAX_BODY)
         .start()?;
     let sent = send_all(&producer, &arguments).await;
     producer.shutdown().await;
@@ -70,9 +78,9 @@ async fn send_all(producer: &Producer, arguments: &Arguments) -> Outcome {
     let body = match (&arguments.body, &arguments.file, arguments.size) {
         (Some(body), _, _) => body.clone().into_bytes(),
         (_, Some(file), _) => {
-            std::fs::read(file).map_err(|error| format!("cannot read '{}': {error}", file.display()))?
+            read(file).map_err(|error| format!("cannot read '{}': {error}", file.display()))?
         }
-        (_, _, Some(size)) => vec![b'x'; size],
+        (_, _, Some(size)) => vec![b'x'; size.min(TOO_LARGE)],
         (None, None, None) => return send_lines(producer, arguments).await,
     };
     for _ in 0..arguments.count {
@@ -81,12 +89,35 @@ async fn send_all(producer: &Producer, arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
+/// Largest body in bytes, as the reference has it.
+const MAX_BODY: usize = 4 << 20;
+
+/// More of a body need not be there for the producer to refuse it and to name its limit.
+const TOO_LARGE: usize = MAX_BODY + 1;
+
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    File::open(file)?.take(TOO_LARGE as u64).read_to_end(&mut body)?;
+    Ok(body)
+}
+
+/// The runtime goes on while a line is waited for: a connection that a broker closes meanwhile is not written to.
 async fn send_lines(producer: &Producer, arguments: &Arguments) -> Outcome {
-    for (number, line) in std::io::stdin().lock().lines().enumerate() {
-        let line = line.map_err(|error| format!("standard input: {error}"))?;
+    let mut input = BufReader::new(tokio::io::stdin());
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        // With the line's end.
+        let mut limited = (&mut input).take(TOO_LARGE as u64 + 2);
+        let len = limited.read_until(b'\n', &mut line).await;
+        if len.map_err(|error| format!("standard input: {error}"))? == 0 {
+            break;
+        }
+        let body = line.strip_suffix(b"\n").unwrap_or(&line);
+        let body = body.strip_suffix(b"\r").unwrap_or(body);
         for _ in 0..arguments.count {
-            let sent = send(producer, arguments, line.as_bytes()).await;
-            sent.map_err(|error| format!("line {}: {error}", number + 1))?;
+            let sent = send(producer, arguments, body).await;
+            sent.map_err(|error| format!("line {number}: {error}"))?;
         }
     }
     Ok(())
@@ -105,18 +136,18 @@ async fn send(producer: &Producer, arguments: &Arguments, body: &[u8]) -> Outcom
     } else {
         producer.send(&message).await.map(Some)
     };
-    match sent {
-        Ok(Some(result)) => print(&result, arguments.json)?,
-        Ok(None) if arguments.json => println!("{}", json!({ "status": "ONEWAY" })),
-        Ok(None) => println!("ONEWAY"),
-        Err(error) => return Err(explain(&error, &arguments.namesrv).into()),
-    }
+    let sent = sent.map_err(|error| explain(&error, &arguments.namesrv))?;
+    let line = match sent {
+        Some(result) => describe(&result, arguments.json),
+        None if arguments.json => json!({ "status": "ONEWAY" }).to_string(),
+        None => "ONEWAY".to_owned(),
+    };
+    writeln!(std::io::stdout(), "{line}").map_err(|error| format!("standard output: {error}"))?;
     Ok(())
 }
 
-fn print(result: &SendResult, as_json: bool) -> std::io::Result<()> {
+fn describe(result: &SendResult, as_json: bool) -> String {
     let offset_id = result.offset_message_id.map(|id| id.to_string());
-    let mut out = std::io::stdout().lock();
     if as_json {
         let line = json!({
             "status": result.status.as_str(),
@@ -127,10 +158,9 @@ fn print(result: &SendResult, as_json: bool) -> std::io::Result<()> {
             "queueOffset": result.queue_offset,
             "attempts": result.attempts,
         });
-        return writeln!(out, "{line}");
+        return line.to_string();
     }
-    writeln!(
-        out,
+    format!(
         "{} msgId={} offsetMsgId={} broker={} queueId={} queueOffset={}",
         result.status,
         result.message_id,

@@ -4,10 +4,12 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::net::{ToSocketAddrs as _, UdpSocket};
+use std::sync::Arc;
 
 use rocketlite_core::Address;
 use rocketlite_core::producer::ProducerConfig;
 use rocketlite_core::wire::fields::SerializeType;
+use tokio::sync::Semaphore;
 
 use super::Producer;
 use super::host::{Limits, Names, ProducerHost};
@@ -22,10 +24,13 @@ pub struct ProducerBuilder {
     producer_group: String,
     namesrv_addr: String,
     instance_name: Option<String>,
+    names: Names,
     send_msg_timeout: Option<Duration>,
     retry_times_when_send_failed: Option<u8>,
     max_message_size: Option<usize>,
     default_topic_queue_nums: Option<i32>,
+    unit_mode: Option<bool>,
+    send_smart_msg: Option<bool>,
     poll_name_server_interval: Option<Duration>,
     heartbeat_broker_interval: Option<Duration>,
     mq_client_api_timeout: Option<Duration>,
@@ -40,10 +45,13 @@ impl ProducerBuilder {
             producer_group,
             namesrv_addr: String::new(),
             instance_name: None,
+            names: Names::default(),
             send_msg_timeout: None,
             retry_times_when_send_failed: None,
             max_message_size: None,
             default_topic_queue_nums: None,
+            unit_mode: None,
+            send_smart_msg: None,
             poll_name_server_interval: None,
             heartbeat_broker_interval: None,
             mq_client_api_timeout: None,
@@ -91,9 +99,27 @@ impl ProducerBuilder {
         self
     }
 
+    /// The topic whose settings a new topic gets: `TBW102`.
+    pub fn create_topic_key(mut self, topic: impl Into<String>) -> Self {
+        self.names.create_topic_key = Some(topic.into());
+        self
+    }
+
     /// How many queues a new topic gets at most: 4.
     pub const fn default_topic_queue_nums(mut self, queues: i32) -> Self {
         self.default_topic_queue_nums = Some(queues);
+        self
+    }
+
+    /// Whether the producer works in unit mode: no.
+    pub const fn unit_mode(mut self, unit_mode: bool) -> Self {
+        self.unit_mode = Some(unit_mode);
+        self
+    }
+
+    /// Whether requests have the header with short names: yes. Only ancient brokers need the long ones.
+    pub const fn send_smart_msg(mut self, smart: bool) -> Self {
+        self.send_smart_msg = Some(smart);
         self
     }
 
@@ -175,24 +201,30 @@ impl ProducerBuilder {
         let clock = Clock::start();
         let ip = local_ip(&name_servers);
         let seed = seed();
-        let [a, b, c, d, e, f, ..] = seed.to_le_bytes();
         let instance =
             self.instance_name.clone().unwrap_or_else(|| format!("{}#{seed:x}", std::process::id()));
         let names = Names {
             producer_group: self.producer_group.clone(),
             client_id: format!("{ip}@{instance}"),
             name_servers,
+            ..self.names.clone()
         };
+        let mut patience = Duration::ZERO;
         let settings = |config: &mut ProducerConfig<'_>| {
             self.apply(config);
+            patience = config.send_msg_timeout;
             config.client_ip = ip;
             // Process ids repeat in containers; random bits do not.
-            config.process_id = u16::from_le_bytes([e, f]);
-            config.loader_hash = u32::from_le_bytes([a, b, c, d]);
+            config.process_id = u16::try_from(seed & 0xffff).unwrap_or_default();
+            config.loader_hash = u32::try_from(seed >> 32).unwrap_or_default();
         };
         let host = ProducerHost::new(names, self.limits, settings, clock.wall(), seed)
             .map_err(StartError::Setting)?;
-        Ok(Producer { driver: Driver::start(host, clock) })
+        Ok(Producer {
+            driver: Driver::start(host, clock),
+            places: Arc::new(Semaphore::new(self.limits.in_flight)),
+            patience,
+        })
     }
 
     fn apply(&self, config: &mut ProducerConfig<'_>) {
@@ -205,6 +237,8 @@ impl ProducerBuilder {
         set(&mut config.retry_times_when_send_failed, self.retry_times_when_send_failed);
         set(&mut config.max_message_size, self.max_message_size);
         set(&mut config.default_topic_queue_nums, self.default_topic_queue_nums);
+        set(&mut config.unit_mode, self.unit_mode);
+        set(&mut config.send_smart_msg, self.send_smart_msg);
         set(&mut config.poll_name_server_interval, self.poll_name_server_interval);
         set(&mut config.heartbeat_broker_interval, self.heartbeat_broker_interval);
         set(&mut config.mq_client_api_timeout, self.mq_client_api_timeout);

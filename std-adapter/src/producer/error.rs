@@ -32,7 +32,7 @@ pub enum SendError {
         /// The brokers that were tried, in order.
         brokers_sent: Vec<String>,
         /// What the producer decided.
-        error: outcome::SendError,
+        error: Box<outcome::SendError>,
     },
 }
 

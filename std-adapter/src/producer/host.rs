@@ -1,7 +1,6 @@
 //! The engine, its memory, and the callers that wait for it.
 
 use core::fmt;
-use core::time::Duration;
 use std::sync::Arc;
 
 use heapless::Deque;
@@ -17,7 +16,7 @@ use rocketlite_core::send::outcome::SendResult;
 use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Address, Extent, Instant, SendId, Slot, WallClock};
 use self_cell::{MutBorrow, self_cell};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use super::error::SendError;
 use crate::drive::Host;
@@ -29,11 +28,23 @@ struct Parts {
 }
 
 /// Strings that the configuration borrows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     pub(super) producer_group: String,
     pub(super) client_id: String,
     pub(super) name_servers: Vec<Address>,
+    pub(super) create_topic_key: Option<String>,
+}
+
+impl Names {
+    /// A configuration of these names and defaults.
+    fn config(&self) -> ProducerConfig<'_> {
+        let mut config = ProducerConfig::new(&self.producer_group, &self.client_id, &self.name_servers);
+        if let Some(topic) = &self.create_topic_key {
+            config.create_topic_key = topic;
+        }
+        config
+    }
 }
 
 /// How much a producer can hold at a time.
@@ -125,18 +136,35 @@ pub(super) struct ProducerHost {
     engine: Owned,
     /// By place of the send.
     waiters: Vec<Waiter>,
-    /// Callers that wait for room.
+    /// Callers that have a place and wait for room for their bodies: no more than there are places.
     queue: Vec<oneshot::Sender<()>>,
     stopped: Arc<Notify>,
-    patience: Duration,
 }
 
 /// Who waits for a send, and what is needed to describe its failure.
 #[derive(Debug, Default)]
 struct Waiter {
+    /// Given back when the send has ended and its place in the engine is free.
+    place: Option<OwnedSemaphorePermit>,
     outcome: Option<oneshot::Sender<Result<SendResult, SendError>>>,
     topic: String,
     brokers_sent: Vec<String>,
+}
+
+/// What is sent, and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content<'m, 'a> {
+    One(&'m Message<'a>, Target<'a>),
+    Batch(&'m [Message<'a>]),
+}
+
+impl<'a> Content<'_, 'a> {
+    fn topic(&self) -> &'a str {
+        match self {
+            Self::One(message, _) => message.topic(),
+            Self::Batch(messages) => messages.first().map_or("", Message::topic),
+        }
+    }
 }
 
 /// Where a message goes.
@@ -148,12 +176,11 @@ pub(super) enum Target<'a> {
     Hash(i32),
 }
 
-/// Whether the engine took a message.
-pub(super) enum Accepted {
-    Yes(oneshot::Receiver<Result<SendResult, SendError>>),
-    /// There was no room; told when there may be.
-    Later(oneshot::Receiver<()>),
-}
+/// Where the outcome of an accepted send will arrive.
+pub(super) type Outcome = oneshot::Receiver<Result<SendResult, SendError>>;
+
+/// Told when there may be room.
+pub(super) type Room = oneshot::Receiver<()>;
 
 impl ProducerHost {
     pub(super) fn new(
@@ -164,55 +191,50 @@ impl ProducerHost {
         seed: u64,
     ) -> Result<Self, String> {
         let parts = Parts { names, memory: Memory::new(&limits) };
-        let mut patience = Duration::ZERO;
         let engine = Owned::try_new(MutBorrow::new(parts), |parts| {
             let parts = parts.borrow_mut();
-            let names = &parts.names;
-            let mut config =
-                ProducerConfig::new(&names.producer_group, &names.client_id, &names.name_servers);
+            let mut config = parts.names.config();
             settings(&mut config);
-            patience = config.send_msg_timeout;
             Engine::new(config, parts.memory.named(), clock, seed)
                 .map_err(|error: ConfigError<'_>| error.to_string())
         })?;
         let mut waiters = Vec::new();
         waiters.resize_with(limits.in_flight, Waiter::default);
-        Ok(Self { engine, waiters, queue: Vec::new(), stopped: Arc::new(Notify::new()), patience })
+        Ok(Self { engine, waiters, queue: Vec::new(), stopped: Arc::new(Notify::new()) })
     }
 
-    /// How long a caller waits for room: as long as for the send itself.
-    pub(super) const fn patience(&self) -> Duration {
-        self.patience
-    }
-
+    /// Offers a message or a batch to the engine. `place` is kept until the send has ended; the inner error tells when there may be
+    /// room.
     pub(super) fn submit(
         &mut self,
         now: Instant,
-        message: &Message<'_>,
-        target: Target<'_>,
-    ) -> Result<Accepted, SendError> {
-        let accepted = self.engine.with_dependent_mut(|_, engine| match target {
-            Target::Any => engine.send(now, message),
-            Target::OneWay => engine.send_oneway(now, message),
-            Target::Queue(queue) => engine.send_to(now, message, &queue),
-            Target::Hash(hash) => engine.send_hashed(now, message, hash),
+        content: Content<'_, '_>,
+        place: &mut Option<OwnedSemaphorePermit>,
+    ) -> Result<Result<Outcome, Room>, SendError> {
+        let accepted = self.engine.with_dependent_mut(|_, engine| match content {
+            Content::One(message, Target::Any) => engine.send(now, message),
+            Content::One(message, Target::OneWay) => engine.send_oneway(now, message),
+            Content::One(message, Target::Queue(queue)) => engine.send_to(now, message, &queue),
+            Content::One(message, Target::Hash(hash)) => engine.send_hashed(now, message, hash),
+            Content::Batch(messages) => engine.send_batch(now, messages),
         });
         match accepted {
             Ok(id) => {
                 let (sender, outcome) = oneshot::channel();
                 if let Some(waiter) = self.waiters.get_mut(usize::from(id.index())) {
                     waiter.outcome = Some(sender);
+                    waiter.place = place.take();
                     waiter.topic.clear();
-                    waiter.topic.push_str(message.topic());
+                    waiter.topic.push_str(content.topic());
                     waiter.brokers_sent.clear();
                 }
-                Ok(Accepted::Yes(outcome))
+                Ok(Ok(outcome))
             }
             Err(error) if error.is_temporary() => {
                 let (sender, room) = oneshot::channel();
                 self.queue.retain(|waiting| !waiting.is_closed());
                 self.queue.push(sender);
-                Ok(Accepted::Later(room))
+                Ok(Err(room))
             }
             Err(error) => Err(SendError::refused(&error)),
         }
@@ -250,9 +272,10 @@ impl ProducerHost {
             Err(nb::Error::Other(error)) => Err(SendError::Failed {
                 topic: core::mem::take(&mut waiter.topic),
                 brokers_sent: core::mem::take(&mut waiter.brokers_sent),
-                error,
+                error: Box::new(error),
             }),
         };
+        waiter.place = None;
         if let Some(caller) = waiter.outcome.take() {
             drop(caller.send(outcome));
         }

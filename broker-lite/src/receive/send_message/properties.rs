@@ -43,8 +43,8 @@ impl Special {
                 // Of several the last counts.
                 Some(DELAY) => level = value.parse::<i32>(DELAY).unwrap_or(i32::MAX),
                 Some(TRAN_MSG) => {
-                    special.transaction = value.chars().all(|c| c.is_ascii_alphabetic())
-                        && value.as_str().is_some_and(|value| value.eq_ignore_ascii_case("true"));
+                    special.transaction =
+                        value.as_str().is_some_and(|value| value.eq_ignore_ascii_case("true"));
                 }
                 Some(TIMER_DELAY_SEC | TIMER_DELAY_MS | TIMER_DELIVER_MS) => special.delayed = true,
                 Some(UNIQ_KEY) => special.has_unique_key = true,

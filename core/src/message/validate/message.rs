@@ -106,6 +106,8 @@ pub enum BatchError {
     TopicsDiffer,
     /// Some wait until they are stored and some do not.
     WaitDiffers,
+    /// The property string of one is longer than an entry has room for (`MessageDecoder#encodeMessage`).
+    PropertiesTooLong,
 }
 
 impl fmt::Display for BatchError {
@@ -116,6 +118,7 @@ impl fmt::Display for BatchError {
             Self::RetryTopic => "Retry Group is not supported for batching",
             Self::TopicsDiffer => "The topic of the messages in one batch should be the same",
             Self::WaitDiffers => "The waitStoreMsgOK of the messages in one batch should the same",
+            Self::PropertiesTooLong => "The properties of a message in the batch are longer than 32767 bytes",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What became of the demo's messages.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use hdrhistogram::Histogram;
 use rocketlite::Broker;

@@ -1,0 +1,338 @@
+//! A broker in boxes, and peers that speak frames with it.
+
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+
+use rocketlite_broker::{Broker, BrokerConfig, BrokerEvent, BrokerMemory};
+use rocketlite_core::wire::code::{LanguageCode, RequestCode};
+use rocketlite_core::wire::command::{CommandHead, FLAG_ONE_WAY, FrameEncoder, RemotingCommand};
+use rocketlite_core::wire::cursor::Writer;
+use rocketlite_core::wire::fields::SerializeType;
+use rocketlite_core::wire::frame::{Partial, frame_size};
+use rocketlite_core::{ConnectionId, ConnectionRequest, Engine, Extent, Instant, Slot, WallClock};
+
+pub(crate) const ADDRESS: &str = "127.0.0.1:10911";
+pub(crate) const PEER: &str = "10.1.2.3:50000";
+/// The wall clock at instant 0.
+pub(crate) const WALL: i64 = 1_700_000_000_000;
+
+/// How large everything is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) log: usize,
+    pub(crate) frames: usize,
+    pub(crate) extents: usize,
+    pub(crate) scratch: usize,
+    pub(crate) connections: usize,
+    pub(crate) outgoing: usize,
+    pub(crate) topics: usize,
+    pub(crate) queues: usize,
+    pub(crate) clients: usize,
+    pub(crate) peers: usize,
+    pub(crate) events: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            log: 256 * 1024,
+            frames: 128 * 1024,
+            extents: 8,
+            scratch: 65_534,
+            connections: 8,
+            outgoing: 16,
+            topics: 16,
+            queues: 128,
+            clients: 8,
+            peers: 2,
+            events: 64,
+        }
+    }
+}
+
+/// Memory whose sizes are known only at run time.
+#[derive(Debug)]
+pub(crate) struct Boxes {
+    log: Box<[u8]>,
+    frames: Box<[u8]>,
+    frame_extents: Box<[Extent]>,
+    scratch: Box<[u8]>,
+    connections: Box<[Slot<rocketlite_broker::Connection>]>,
+    partial: Box<[Partial]>,
+    outgoing: Box<[Slot<rocketlite_broker::Outgoing>]>,
+    topics: Box<[Slot<rocketlite_broker::Topic>]>,
+    topic_index: Box<[u16]>,
+    queues: Box<[rocketlite_broker::Queue]>,
+    clients: Box<[Slot<rocketlite_broker::Client>]>,
+    client_index: Box<[u16]>,
+    brokers: Box<[Slot<rocketlite_broker::RegisteredBroker>]>,
+    broker_topics: Box<[Slot<rocketlite_broker::BrokerTopic>]>,
+    broker_topic_index: Box<[u16]>,
+    name_servers: Box<[rocketlite_broker::Registration]>,
+    events: Box<[rocketlite_broker::EventPlace]>,
+}
+
+fn boxed<T: Default>(count: usize) -> Box<[T]> {
+    (0..count).map(|_| T::default()).collect()
+}
+
+impl Boxes {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            log: boxed(limits.log),
+            frames: boxed(limits.frames),
+            frame_extents: boxed(limits.extents),
+            scratch: boxed(limits.scratch),
+            connections: boxed(limits.connections),
+            partial: boxed(limits.connections),
+            outgoing: boxed(limits.outgoing),
+            topics: boxed(limits.topics),
+            topic_index: boxed(limits.topics * 2),
+            queues: boxed(limits.queues),
+            clients: boxed(limits.clients),
+            client_index: boxed(limits.clients * 4),
+            brokers: boxed(limits.peers),
+            broker_topics: boxed(limits.topics),
+            broker_topic_index: boxed(limits.topics * 2),
+            name_servers: boxed(limits.peers),
+            events: boxed(limits.events),
+        }
+    }
+
+    pub(crate) fn memory(&mut self) -> BrokerMemory<'_> {
+        BrokerMemory {
+            log: &mut self.log,
+            frames: &mut self.frames,
+            frame_extents: &mut self.frame_extents,
+            scratch: &mut self.scratch,
+            connections: &mut self.connections,
+            partial: &mut self.partial,
+            outgoing: &mut self.outgoing,
+            topics: &mut self.topics,
+            topic_index: &mut self.topic_index,
+            queues: &mut self.queues,
+            clients: &mut self.clients,
+            client_index: &mut self.client_index,
+            brokers: &mut self.brokers,
+            broker_topics: &mut self.broker_topics,
+            broker_topic_index: &mut self.broker_topic_index,
+            name_servers: &mut self.name_servers,
+            events: &mut self.events,
+        }
+    }
+}
+
+/// Settings that fit [`Limits::default`].
+pub(crate) fn config<'m>() -> BrokerConfig<'m> {
+    BrokerConfig { max_message_size: 65_536, ..BrokerConfig::new("broker-a", ADDRESS.parse().unwrap()) }
+}
+
+/// Runs `test` with a broker of these settings.
+pub(crate) fn with_broker(config: BrokerConfig<'_>, limits: Limits, test: impl FnOnce(&mut Server<'_>)) {
+    let mut boxes = Boxes::new(limits);
+    let clock = WallClock::new(Instant::ZERO, WALL.cast_unsigned());
+    let broker = Broker::new(config, boxes.memory(), clock, 7).unwrap();
+    test(&mut Server { broker, now: Instant::ZERO });
+}
+
+/// Runs `test` with a broker of usual settings, and one connection to it.
+pub(crate) fn with_peer(test: impl FnOnce(&mut Server<'_>, ConnectionId)) {
+    with_broker(config(), Limits::default(), |server| {
+        let peer = server.accept();
+        test(server, peer);
+    });
+}
+
+/// A broker and the time.
+#[derive(Debug)]
+pub(crate) struct Server<'m> {
+    pub(crate) broker: Broker<'m>,
+    pub(crate) now: Instant,
+}
+
+impl Server<'_> {
+    pub(crate) fn accept(&mut self) -> ConnectionId {
+        let peer: SocketAddr = PEER.parse().unwrap();
+        self.broker.accept(self.now, peer).unwrap()
+    }
+
+    /// Hands over bytes and returns how many were taken.
+    pub(crate) fn receive(&mut self, connection: ConnectionId, bytes: &[u8]) -> usize {
+        self.broker.handle_received(self.now, connection, bytes)
+    }
+
+    pub(crate) fn wait(&mut self, millis: u64) {
+        self.now = Instant::from_millis(self.now.as_millis() + millis);
+        self.broker.handle_timeout(self.now);
+    }
+
+    /// What is there to do with connections.
+    pub(crate) fn requests(&mut self) -> Vec<ConnectionRequest> {
+        core::iter::from_fn(|| self.broker.poll_connection()).collect()
+    }
+
+    /// All bytes for a connection, through a buffer of `size` bytes.
+    pub(crate) fn transmit(&mut self, connection: ConnectionId, size: usize) -> Vec<u8> {
+        let (mut buffer, mut all) = (vec![0; size], Vec::new());
+        loop {
+            let written = self.broker.poll_transmit(connection, &mut buffer);
+            if written == 0 {
+                return all;
+            }
+            all.extend_from_slice(&buffer[..written]);
+        }
+    }
+
+    /// All answers for a connection.
+    pub(crate) fn answers(&mut self, connection: ConnectionId) -> Vec<Answer> {
+        answers(&self.transmit(connection, 4096))
+    }
+
+    /// Sends one request and returns its one answer.
+    pub(crate) fn ask(&mut self, connection: ConnectionId, request: &Ask<'_>) -> Answer {
+        let frame = request.frame();
+        assert_eq!(self.receive(connection, &frame), frame.len());
+        assert!(self.requests().contains(&ConnectionRequest::Transmit { connection }));
+        let mut answers = self.answers(connection);
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        answers.remove(0)
+    }
+
+    pub(crate) fn events(&mut self) -> Vec<BrokerEvent> {
+        core::iter::from_fn(|| self.broker.poll_event()).collect()
+    }
+}
+
+/// A request to make.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask<'a> {
+    pub(crate) code: RequestCode,
+    pub(crate) fields: Vec<(&'a str, String)>,
+    pub(crate) body: &'a [u8],
+    pub(crate) opaque: i32,
+    pub(crate) flag: i32,
+    pub(crate) serialize_type: SerializeType,
+    pub(crate) version: i32,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn new(code: RequestCode, fields: &[(&'a str, &str)], body: &'a [u8]) -> Self {
+        let fields = fields.iter().map(|(key, value)| (*key, (*value).to_string())).collect();
+        Self { code, fields, body, opaque: 41, flag: 0, serialize_type: SerializeType::Json, version: 477 }
+    }
+
+    /// A send of `body` to queue 0 of `topic`, as Java makes it.
+    pub(crate) fn send(topic: &str, body: &'a [u8]) -> Self {
+        let fields = [
+            ("a", "PG"),
+            ("b", topic),
+            ("c", "TBW102"),
+            ("d", "4"),
+            ("e", "0"),
+            ("f", "0"),
+            ("g", "1699999999000"),
+            ("h", "5"),
+            ("i", "UNIQ_KEY\u{1}K1\u{2}TAGS\u{1}TagA\u{2}"),
+            ("j", "0"),
+            ("k", "false"),
+            ("m", "false"),
+            ("n", "broker-a"),
+        ];
+        Self::new(RequestCode::SEND_MESSAGE_V2, &fields, body)
+    }
+
+    /// With another value of a field.
+    pub(crate) fn with(mut self, key: &'a str, value: &str) -> Self {
+        self.fields.retain(|(name, _)| *name != key);
+        self.fields.push((key, value.to_string()));
+        self
+    }
+
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        self.fields.retain(|(name, _)| *name != key);
+        self
+    }
+
+    pub(crate) fn opaque(mut self, opaque: i32) -> Self {
+        self.opaque = opaque;
+        self
+    }
+
+    pub(crate) fn binary(mut self) -> Self {
+        self.serialize_type = SerializeType::RocketMq;
+        self
+    }
+
+    pub(crate) fn one_way(mut self) -> Self {
+        self.flag = FLAG_ONE_WAY;
+        self
+    }
+
+    pub(crate) fn frame(&self) -> Vec<u8> {
+        let mut buffer = vec![0; self.body.len() + 131_072];
+        let mut writer = Writer::new(&mut buffer);
+        let head = CommandHead {
+            serialize_type: self.serialize_type,
+            code: self.code.0,
+            language: LanguageCode::JAVA,
+            version: self.version,
+            opaque: self.opaque,
+            flag: self.flag,
+            remark: None,
+        };
+        let mut frame = FrameEncoder::begin(&mut writer, head);
+        for (key, value) in &self.fields {
+            frame.fields().text(key, value.as_str().into());
+        }
+        let mut body = frame.body();
+        body.writer().put(self.body);
+        body.finish();
+        assert!(writer.is_complete());
+        let len = writer.filled();
+        buffer.truncate(len);
+        buffer
+    }
+}
+
+/// An answer that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) serialize_type: SerializeType,
+    pub(crate) code: i32,
+    pub(crate) opaque: i32,
+    pub(crate) flag: i32,
+    pub(crate) remark: Option<String>,
+    pub(crate) fields: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn field(&self, key: &str) -> &str {
+        self.fields.get(key).map_or("", String::as_str)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        core::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+/// The frames that `bytes` are made of.
+pub(crate) fn answers(mut bytes: &[u8]) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    while !bytes.is_empty() {
+        let size = frame_size(bytes, usize::MAX).unwrap().unwrap();
+        let command = RemotingCommand::decode(&bytes[4..size]).unwrap();
+        let fields = command.ext_fields.iter().flat_map(rocketlite_core::wire::fields::ExtFields::iter);
+        answers.push(Answer {
+            serialize_type: command.serialize_type,
+            code: command.code,
+            opaque: command.opaque,
+            flag: command.flag,
+            remark: command.remark.map(|remark| remark.to_string()),
+            fields: fields.map(|(key, value)| (key.to_string(), value.unwrap().to_string())).collect(),
+            body: command.body.to_vec(),
+        });
+        bytes = &bytes[size..];
+    }
+    answers
+}

@@ -1,0 +1,14 @@
+//! The engine from outside: frames in, frames out, no sockets.
+
+mod batch;
+mod chaos;
+mod commit_log;
+mod config;
+mod harness;
+mod heartbeat;
+mod name_server;
+mod registration;
+mod send;
+mod send_checks;
+mod transport;
+mod view;

@@ -1,0 +1,85 @@
+//! A client that says what it is told to, frame by frame, and waits for each answer.
+
+use core::time::Duration;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use rocketlite_core::wire::Text;
+use rocketlite_core::wire::code::{LanguageCode, RequestCode};
+use rocketlite_core::wire::command::{CommandHead, FrameEncoder, RemotingCommand};
+use rocketlite_core::wire::cursor::Writer;
+use rocketlite_core::wire::fields::SerializeType;
+
+/// One connection.
+#[derive(Debug)]
+pub struct RawClient {
+    stream: TcpStream,
+    opaque: i32,
+}
+
+impl RawClient {
+    /// Connects.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    pub fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+        stream.set_nodelay(true).expect("a connected socket");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a connected socket");
+        Self { stream, opaque: 0 }
+    }
+
+    /// Asks for something and gives the answer's frame, without its length, to `read`.
+    ///
+    /// # Panics
+    /// If there is no answer within 30 s, or it is none to this request.
+    pub fn request<R>(
+        &mut self,
+        code: RequestCode,
+        fields: &[(&str, &str)],
+        body: &[u8],
+        read: impl FnOnce(RemotingCommand<'_>) -> R,
+    ) -> R {
+        self.opaque += 1;
+        let head = CommandHead {
+            serialize_type: SerializeType::Json,
+            code: code.0,
+            language: LanguageCode::RUST,
+            version: 477,
+            opaque: self.opaque,
+            flag: 0,
+            remark: None,
+        };
+        let mut buffer = vec![0; body.len() + 64 * 1024];
+        let mut writer = Writer::new(&mut buffer);
+        let mut frame = FrameEncoder::begin(&mut writer, head);
+        for (key, value) in fields {
+            frame.fields().text(key, Text::from(*value));
+        }
+        let mut frame = frame.body();
+        frame.writer().put(body);
+        frame.finish();
+        assert!(writer.is_complete(), "a larger header than this client is made for");
+        let len = writer.filled();
+        self.stream.write_all(&buffer[..len]).expect("the peer takes it");
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length).expect("an answer");
+        let mut frame = vec![0; usize::try_from(u32::from_be_bytes(length)).expect("it fits")];
+        self.stream.read_exact(&mut frame).expect("a whole answer");
+        let command = RemotingCommand::decode(&frame).expect("an answer that can be read");
+        assert!(command.is_response() && command.opaque == self.opaque, "{command:?}");
+        read(command)
+    }
+
+    /// The stored record at an offset of the commit log.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn view_message(&mut self, physical_offset: i64) -> Vec<u8> {
+        let offset = physical_offset.to_string();
+        self.request(RequestCode::VIEW_MESSAGE_BY_ID, &[("offset", &offset)], b"", |answer| {
+            assert_eq!(answer.code, 0, "{answer:?}");
+            answer.body.to_vec()
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! Peers that do what no peer should, over real sockets: against a broker in this process, and against the async producer.
+//!
+//! Who misbehaves loses its own connection and nothing else; that is what every test here looks at.
+
+mod broker_floods;
+mod broker_frames;
+mod broker_limits;
+mod peer;
+mod producer_brokers;
+mod producer_life;
+mod producer_name_servers;
+mod wire;
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::sync::Arc;
+
+use rocketlite::producer::SendStatus;
+use rocketlite::{Broker, Message};
+use tokio::task::JoinHandle;
+
+/// The longest that anything here is waited for. Nothing is expected to take so long.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Time for what surely happens, so that no test depends on how fast the machine is. Shorter than the broker's frame timeout.
+const AMPLE: Duration = Duration::from_secs(20);
+
+/// What `future` comes to.
+#[track_caller]
+fn within<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
+    let caller = core::panic::Location::caller();
+    async move {
+        let outcome = tokio::time::timeout(DEADLINE, future).await;
+        outcome.unwrap_or_else(|_| panic!("nothing within {DEADLINE:?} at {caller}"))
+    }
+}
+
+/// A client that does nothing wrong and wants to be served all the time, with messages that come in one piece and messages
+/// that do not.
+struct Bystander {
+    stored: Arc<AtomicU64>,
+    sending: JoinHandle<()>,
+}
+
+impl Bystander {
+    /// Starts to send, and returns when the first messages are stored.
+    async fn start(broker: &Broker) -> Self {
+        // One attempt, so that it notices everything.
+        let builder = peer::builder(&broker.local_addr().to_string()).retry_times_when_send_failed(0);
+        let producer = builder.start().expect("settings");
+        let stored = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&stored);
+        let sending = tokio::spawn(async move {
+            let bodies = [vec![b's'; 100], vec![b'l'; 200_000]];
+            for body in bodies.iter().cycle() {
+                let sent = producer.send(&Message::new("Bystanders", body)).await;
+                let sent = sent.unwrap_or_else(|error| panic!("{} bytes: {error}", body.len()));
+                assert_eq!((sent.status, sent.attempts), (SendStatus::SendOk, 1));
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let bystander = Self { stored, sending };
+        bystander.goes_on().await;
+        bystander
+    }
+
+    /// Waits until several more messages are stored.
+    ///
+    /// # Panics
+    /// If one was not.
+    async fn goes_on(&self) {
+        let enough = self.stored.load(Ordering::Relaxed) + 8;
+        within(async {
+            while self.stored.load(Ordering::Relaxed) < enough {
+                assert!(!self.sending.is_finished(), "the bystander was harmed");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        self.sending.abort();
+    }
+}

@@ -1,0 +1,79 @@
+//! The scripts beside this file, as values.
+
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rocketlite_tests::program::run_within;
+use serde_json::Value;
+
+/// Releases whose servers and clients are all to be had.
+pub(crate) const VERSIONS: [&str; 2] = ["4.9.7", "5.4.0"];
+
+/// The longest that a script may take, downloads included.
+const DEADLINE: Duration = Duration::from_mins(15);
+
+fn script(name: &str) -> Command {
+    let mut command = Command::new("bash");
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("interop").join(name));
+    command
+}
+
+fn checked(command: Command, input: &str) -> String {
+    let called = format!("{command:?}");
+    let finished = run_within(DEADLINE, command, input.as_bytes());
+    assert!(finished.status.success(), "{called}: {}\n{}", finished.status, finished.stderr);
+    finished.stdout
+}
+
+fn with(mut command: Command, arguments: &[&str]) -> Command {
+    command.args(arguments);
+    command
+}
+
+fn lines(output: &str) -> Vec<Value> {
+    output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+/// A program of the reference's Java client.
+pub(crate) fn java(version: &str, program: &str, arguments: &[&str], input: &str) -> Vec<Value> {
+    lines(&checked(with(script("java.sh"), &[&[version, program], arguments].concat()), input))
+}
+
+/// The program of the Go client.
+pub(crate) fn go(arguments: &[&str]) -> Vec<Value> {
+    lines(&checked(with(script("go.sh"), arguments), ""))
+}
+
+/// A real name server and broker; they stop with this value.
+#[derive(Debug)]
+pub(crate) struct Apache {
+    folder: PathBuf,
+    pub(crate) name_server: String,
+}
+
+impl Apache {
+    /// Starts a release, with further lines of its broker's configuration.
+    pub(crate) fn start(version: &str, name: &str, configuration: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("rocketlite-{name}-{version}-{}", std::process::id()));
+        let mut command = with(script("apache.sh"), &["start", version]);
+        command.arg(&folder);
+        let output = checked(command, configuration);
+        let name_server =
+            output.lines().find_map(|line| line.strip_prefix("NAMESRV=")).expect("it says where");
+        Self { folder, name_server: name_server.to_owned() }
+    }
+}
+
+impl Drop for Apache {
+    fn drop(&mut self) {
+        // At once: nothing of it is looked at again, and in order it would take many seconds.
+        let stopped = script("apache.sh").arg("kill").arg(&self.folder).status();
+        assert!(
+            stopped.is_ok_and(|status| status.success()),
+            "Apache RocketMQ in {} runs on",
+            self.folder.display()
+        );
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}

@@ -1,0 +1,129 @@
+//! Our producer, the reference's servers; the reference's client looks for the messages.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rocketlite::producer::{SendResult, SendStatus};
+use rocketlite::{Broker, Message, Producer};
+use rocketlite_core::wire::fields::SerializeType;
+use serde_json::json;
+
+use crate::reference::{Apache, VERSIONS, java};
+use crate::wanted;
+
+/// Sizes from one byte to beyond a socket's buffer, other bytes in each.
+fn body(index: usize) -> Vec<u8> {
+    let size: usize = [1, 10, 100, 1_000, 5_000, 70_000][index % 6];
+    (0..size).map(|at: usize| (at * 31 + index).to_le_bytes()[0]).collect()
+}
+
+async fn send(
+    name_server: &str,
+    topic: &str,
+    count: usize,
+    serialize_type: SerializeType,
+) -> Vec<(usize, SendResult)> {
+    let producer =
+        Producer::builder("interop_producers").namesrv_addr(name_server).serialize_type(serialize_type);
+    let producer = Arc::new(producer.start().expect("it starts"));
+    let mut results = Vec::new();
+    for start in (0..count).step_by(16) {
+        let tasks = (start..count.min(start + 16)).map(|index| {
+            let (producer, topic) = (Arc::clone(&producer), topic.to_owned());
+            tokio::spawn(async move {
+                let (body, key) = (body(index), format!("key{index}"));
+                let message = Message::new(&topic, &body).with_tags("TagA").with_keys(&key);
+                (
+                    index,
+                    producer.send(&message).await.unwrap_or_else(|error| panic!("message {index}: {error}")),
+                )
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            results.push(task.await.expect("no panic"));
+        }
+    }
+    Arc::into_inner(producer).expect("all have ended").shutdown().await;
+    results
+}
+
+/// One line for each message, as `Find` wants them.
+fn expected(results: &[(usize, SendResult)]) -> String {
+    let mut lines = String::new();
+    for (index, result) in results {
+        let id = result.offset_message_id.expect("the broker gives one").to_string();
+        let line = json!({
+            "offsetMsgId": id, "msgId": result.message_id.to_string(), "body_crc": crc32fast::hash(&body(*index)),
+        });
+        writeln!(lines, "{line}").expect("memory suffices");
+    }
+    lines
+}
+
+#[tokio::test]
+async fn apache_stores_a_thousand_of_our_messages_and_java_finds_each() {
+    if !wanted("to Apache") {
+        return;
+    }
+    for version in VERSIONS {
+        let apache = Apache::start(version, "store", "");
+        for (topic, count, form) in
+            [("FromRust", 1_000, SerializeType::Json), ("FromRustBinary", 200, SerializeType::RocketMq)]
+        {
+            let results = send(&apache.name_server, topic, count, form).await;
+            assert!(results.iter().all(|(_, result)| result.status == SendStatus::SendOk), "{version}");
+            let arguments = ["--namesrv", &apache.name_server, "--topic", topic];
+            let found = java(version, "Find", &arguments, &expected(&results));
+            assert_eq!(found, [json!({"found": count, "missing": 0, "different": 0})], "{version} {form:?}");
+        }
+        rocketlite_tests::say(&format!(
+            "interop to Apache {version}: 1000 JSON + 200 binary messages found by the Java client"
+        ));
+    }
+}
+
+/// The first message that a name server has a route for: it knows our broker a moment after that has connected.
+async fn first_message(name_server: &str, topic: &str) -> SendResult {
+    let producer =
+        Producer::builder("interop_producers").namesrv_addr(name_server).start().expect("it starts");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match producer.send(&Message::new(topic, b"first")).await {
+            Ok(result) => return result,
+            Err(error) if error.response_code() == 10_005 && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn our_broker_joins_a_real_name_server_and_java_finds_it_there() {
+    if !wanted("joining a name server") {
+        return;
+    }
+    for version in VERSIONS {
+        // The broker of the reference must not offer its own queues for the same topic.
+        let apache = Apache::start(version, "join", "autoCreateTopicEnable=false\n");
+        let broker = Broker::builder().broker_name("broker-rust").namesrv_addr(&apache.name_server).start();
+        let broker = broker.expect("it starts");
+        let topic = "ThroughApache";
+        let arguments =
+            ["--namesrv", &apache.name_server, "--topic", topic, "--count", "100", "--inflight", "4"];
+        let sent = first_message(&apache.name_server, topic).await;
+        assert_eq!(sent.broker_name.as_str(), "broker-rust", "{version}");
+        let owned: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let sent = tokio::task::spawn_blocking(move || {
+            java(version, "Send", &owned.iter().map(String::as_str).collect::<Vec<_>>(), "")
+        });
+        let sent = sent.await.expect("no panic");
+        assert_eq!(sent.len(), 100, "{version}");
+        assert!(
+            sent.iter().all(|line| line["status"] == "SEND_OK" && line["broker"] == "broker-rust"),
+            "{version}"
+        );
+        broker.shutdown().await;
+    }
+}

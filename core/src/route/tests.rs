@@ -112,3 +112,49 @@ fn brokers_without_a_route_are_forgotten() {
     routes.forget_brokers(|_| false);
     assert!(routes.broker("a").is_none() && routes.broker("b").is_some());
 }
+
+#[test]
+fn numbers_of_queues_are_those_of_the_first_queue_data_and_leave_with_the_broker() {
+    let mut memory = Memory::new();
+    let mut routes = memory.routes();
+    let topic = |routes: &mut Routes<'_>, name| {
+        routes.topic(Instant::ZERO, name, RoundRobin::new(0), |_| false).unwrap()
+    };
+    let first = topic(&mut routes, "first");
+    let second = topic(&mut routes, "second");
+    // Broker b is only read from.
+    let json = r#"{"brokerDatas":[{"brokerName":"a","brokerAddrs":{"0":"a:1"}},{"brokerName":"b","brokerAddrs":{"0":"b:1"}}],
+        "queueDatas":[{"brokerName":"a","perm":6,"readQueueNums":5,"writeQueueNums":3},
+        {"brokerName":"b","perm":4,"readQueueNums":4,"writeQueueNums":4},
+        {"brokerName":"b","perm":4,"readQueueNums":1,"writeQueueNums":1}]}"#;
+    install(&mut routes, first, json).unwrap();
+    let counts = |routes: &Routes<'_>, topic| {
+        ["a", "b", "c"].map(|b| routes.broker(b).map_or(0, |id| routes.write_queues(topic, id)))
+    };
+    assert_eq!((counts(&routes, first), counts(&routes, second)), ([3, 4, 0], [0; 3]));
+    // Queues of the default topic are those that can be read, as many as a new topic gets.
+    let parsed = TopicRouteData::parse(json.as_bytes()).unwrap();
+    routes.install(first, &parsed, Some(2), RoundRobin::new(0)).unwrap();
+    assert_eq!(counts(&routes, first), [2, 2, 0]);
+    install(&mut routes, first, &route(&[("c", 1)])).unwrap();
+    routes.forget_brokers(|_| false);
+    assert_eq!(counts(&routes, first), [0, 0, 1]);
+    // A topic in an old place starts without numbers.
+    routes.topics.remove(first);
+    let third = topic(&mut routes, "third");
+    assert_eq!((third.index(), counts(&routes, third)), (first.index(), [0; 3]));
+}
+
+#[test]
+fn a_broker_whose_entries_are_all_overwritten_is_not_forgotten() {
+    let mut memory = Memory::new();
+    let mut routes = memory.routes();
+    let topic = routes.topic(Instant::ZERO, "T", RoundRobin::new(0), |_| false).unwrap();
+    install(&mut routes, topic, &route(&[("a", 1), ("b", 1)])).unwrap();
+    routes.queues[1] = routes.queues[0];
+    routes.forget_brokers(|_| false);
+    assert!(routes.broker("b").is_some());
+    // The next route brings its entry back, which is no change of the route.
+    assert_eq!(install(&mut routes, topic, &route(&[("a", 1), ("b", 1)])), Ok(false));
+    assert_eq!(list(&routes, topic), ["a/0", "b/0"]);
+}

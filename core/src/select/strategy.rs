@@ -76,15 +76,11 @@ impl<'m> FaultStrategy<'m> {
         if !self.send_latency_fault_enable {
             return None;
         }
-        let avoided = not_available_duration(self.rules, latency, update.isolation);
-        let until = now.after(avoided);
+        let until = now.after(not_available_duration(self.rules, latency, update.isolation));
         let available_at = match self.rules {
             Rules::V4 => until,
             // A success in between, of an attempt that was on its way already, does not shorten what a failure has set.
-            Rules::V5 => {
-                let before = self.table.get(broker).map_or(Instant::ZERO, |item| item.available_at);
-                if avoided.is_zero() { before } else { before.max(until) }
-            }
+            Rules::V5 => self.table.get(broker).map_or(until, |item| item.available_at.max(until)),
         };
         let item = FaultItem { broker, latency, available_at, reachable: update.reachable, tried_at: now };
         self.table.put(item);

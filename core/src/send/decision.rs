@@ -88,10 +88,11 @@ impl AttemptOutcome {
         use SendStatus::SendOk;
         let elsewhere = policy.retry_another_broker_when_not_store_ok;
         let undetected = !policy.start_detector_enable;
-        let code_retries = |code| rules.retry_response_codes().contains(&code) || policy.more_retry_response_codes.contains(&code);
+        let more = policy.more_retry_response_codes;
+        let code_retries = |code| rules.retry_response_codes().contains(&code) || more.contains(&code);
 
         let (v4, v5, next) = match self {
-            // sendKernelImpl …                                4.x: isolation, 5.x: isolation, reachable     sendDefaultImpl …
+            // sendKernelImpl …                                isolation 4.x  5.x (isolation, reachable)  then …
             Self::Stored(SendOk)                            => (Some(false),   Some((false, true)),       Return),
             Self::Stored(_)  if elsewhere                   => (Some(false),   Some((false, true)),       Retry),
             Self::Stored(_)                                 => (Some(false),   Some((false, true)),       Return),

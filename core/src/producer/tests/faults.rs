@@ -111,6 +111,40 @@ fn nothing_is_learnt_unless_it_is_enabled() {
 }
 
 #[test]
+fn a_retry_goes_on_from_a_random_place_in_5_x_if_brokers_are_avoided() {
+    let story = |rules, enable| {
+        let mut bench = Bench::with(|config| {
+            config.rules = rules;
+            config.send_latency_fault_enable = enable;
+        });
+        let mut retries = Vec::new();
+        let mut known = false;
+        while retries.len() < 6 {
+            let id = bench.send();
+            if !core::mem::replace(&mut known, true) {
+                bench.answer_route(&[("a", 1), ("b", 11)]);
+            }
+            let mut request = bench.take(SEND);
+            if request.address == "a:1" {
+                bench.answer(&request, 1, &[], b"");
+                request = bench.take(SEND);
+                retries.push(request.fields["e"].clone());
+            }
+            bench.answer_stored(&request, 0);
+            assert!(bench.outcome(id).is_ok());
+            // Past every isolation.
+            bench.now = bench.now.after(Duration::from_secs(if rules == Rules::V4 { 600 } else { 10 }));
+        }
+        retries.sort();
+        retries.dedup();
+        retries.len()
+    };
+    assert_eq!(story(Rules::V5, false), 1);
+    assert_eq!(story(Rules::V4, true), 1);
+    assert!(story(Rules::V5, true) > 2);
+}
+
+#[test]
 fn the_queue_after_an_avoided_broker_gets_a_burst_in_4_x() {
     let mut bench = avoiding(Rules::V4, &[("a", 4), ("b", 4)]);
     assert_eq!(bench.refuse_one("a:1"), "b:1");

@@ -100,7 +100,7 @@ fn settings(case: &Value, rules: Rules, config: &mut ProducerConfig<'static>) {
             }
             "sendLatencyFaultEnable" => config.send_latency_fault_enable = value.as_bool().unwrap(),
             "compressMsgBodyOverHowmuch" => {
-                config.compress_msg_body_over_howmuch = number().try_into().unwrap()
+                config.compress_msg_body_over_howmuch = number().try_into().unwrap();
             }
             "compressType" => {
                 config.compressor = Some(match value.as_str() {

@@ -25,8 +25,10 @@ use host::{Content, Outcome, ProducerHost, Room, Target};
 
 /// A RocketMQ producer.
 ///
-/// It can be used from any number of tasks at once. A send that was accepted ends exactly once, within its timeout,
-/// also if nobody waits for it any more; dropping the producer lets those in flight end and tells the brokers.
+/// It can be used from any number of tasks at once. A send that was accepted ends exactly once, also if nobody waits for
+/// it any more: within its timeout when its topic's route is known, and otherwise when the name servers have
+/// answered or used up their own timeouts, as in Java. Dropping the producer lets those in flight end and tells the
+/// brokers.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {

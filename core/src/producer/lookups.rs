@@ -209,7 +209,10 @@ impl State<'_> {
             Err(error) => {
                 self.events.push(Event::RouteRefused(error));
                 match error.kind {
-                    DecodeErrorKind::OverLimit => Err(LookupFailure::OverLimit(error.field)),
+                    // JSON that nests too deeply is no more readable than broken one; everything else is a limit of ours.
+                    DecodeErrorKind::OverLimit if error.field != "route" => {
+                        Err(LookupFailure::OverLimit(error.field))
+                    }
                     _ => Ok(false),
                 }
             }

@@ -201,7 +201,7 @@ impl fmt::Display for Reason<'_> {
             SendErrorKind::NameServerUnreachable => f.write_str("no name server can be reached")?,
             SendErrorKind::NameServerTimedOut => f.write_str("the name server did not answer in time")?,
             SendErrorKind::RouteOverLimit(limit) => {
-                write!(f, "the route needs more {limit} than there is memory for")?;
+                write!(f, "the route has more {limit} than there is room for")?;
             }
             SendErrorKind::CallTimedOut => f.write_str("sendDefaultImpl call timeout")?,
             SendErrorKind::ShutDown => f.write_str("the producer was shut down")?,

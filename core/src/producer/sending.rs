@@ -85,6 +85,7 @@ impl State<'_> {
         let Some(address) = self.routes.master(queue.broker).cloned() else {
             return Some(AttemptOutcome::NoBrokerAddress);
         };
+        let address = self.sent_to(address);
         let timeout = self.config.connect_timeout;
         let (connect, given_up) = self.links.connect(now, &address, timeout, self.name_server.connection);
         if let Some(address) = given_up {

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod compression;
 pub mod id;
+pub mod namespace;
 pub mod properties;
 pub mod stored;
 pub mod sys_flag;

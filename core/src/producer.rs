@@ -17,6 +17,7 @@ mod submit;
 mod timers;
 mod transmit;
 
+pub(crate) use config::GroupName;
 pub use config::{ConfigError, MAX_ATTEMPTS, ProducerConfig};
 pub use connections::Link;
 pub use event::{DisconnectReason, Event, SubmitError};
@@ -51,6 +52,7 @@ pub struct Producer<'m> {
 #[derive(Debug)]
 struct State<'m> {
     config: ProducerConfig<'m>,
+    group: GroupName,
     clock: WallClock,
     rng: Rng,
     ids: MessageIdGenerator,
@@ -91,6 +93,7 @@ impl<'m> Producer<'m> {
         clock: WallClock,
         seed: u64,
     ) -> Result<Self, ConfigError<'m>> {
+        let group = config.group()?;
         config.check()?;
         memory.check()?;
         let mut rng = Rng::new(seed);
@@ -115,6 +118,7 @@ impl<'m> Producer<'m> {
             sequence: 0,
             deadline: None,
             rng,
+            group,
             config,
         };
         let receiver = Receiver::new(frames, partial_frames, state.config.max_frame_size);

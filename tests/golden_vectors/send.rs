@@ -111,6 +111,8 @@ fn settings(case: &Value, rules: Rules, config: &mut ProducerConfig<'static>) {
             }
             "defaultTopicQueueNums" => config.default_topic_queue_nums = number().try_into().unwrap(),
             "maxMessageSize" => config.max_message_size = number().try_into().unwrap(),
+            "unitMode" => config.unit_mode = value.as_bool().unwrap(),
+            "namespace" => config.namespace = Some(value.as_str().unwrap().to_owned().leak()),
             "createTopicKey" => config.create_topic_key = value.as_str().unwrap().to_owned().leak(),
             other => panic!("no setting {other}"),
         }

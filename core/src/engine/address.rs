@@ -51,6 +51,14 @@ impl Address {
         split(&self.text).ok().and_then(|(_, port)| port.parse().ok()).unwrap_or(0)
     }
 
+    /// The same host with another port. None if that port is 0, or the text too long with it.
+    pub(crate) fn with_port(&self, port: u16) -> Option<Self> {
+        let (host, _) = split(&self.text).ok()?;
+        let mut text = String::new();
+        write!(text, "{host}:{port}").ok()?;
+        (port > 0).then_some(Self { text })
+    }
+
     /// The socket address if the host is not a name that has to be resolved.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         ip(self.host()).map(|ip| SocketAddr::new(ip, self.port()))

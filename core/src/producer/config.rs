@@ -4,10 +4,13 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
+use heapless::String;
+
 use crate::Rules;
 use crate::engine::Address;
 use crate::message::compression::Compressor;
-use crate::message::validate::{GroupError, GroupLimit, check_group};
+use crate::message::namespace;
+use crate::message::validate::{GroupError, GroupErrorKind, GroupLimit, check_group};
 use crate::send::decision::Policy;
 use crate::wire::code::{LanguageCode, ResponseCode, version};
 use crate::wire::fields::SerializeType;
@@ -35,6 +38,12 @@ pub struct ProducerConfig<'c> {
     pub default_topic_queue_nums: i32,
     /// Whether the producer works in unit mode, which brokers keep in a new topic's settings: no.
     pub unit_mode: bool,
+    /// The namespace that precedes the names of topics and of the group, `namespace%topic`: none. Java derives it from the
+    /// addresses of some name servers, as [`of_endpoint`](crate::message::namespace::of_endpoint) does.
+    pub namespace: Option<&'c str>,
+    /// Whether sends go to a broker's second port, two below the one of its route, which pulls of consumers cannot keep busy
+    /// (`com.rocketmq.sendMessageWithVIPChannel`): no.
+    pub vip_channel_enabled: bool,
     /// Whether requests have the header with short names (`org.apache.rocketmq.client.sendSmartMsg`): yes. Batches always
     /// have.
     pub send_smart_msg: bool,
@@ -114,6 +123,8 @@ impl<'c> ProducerConfig<'c> {
             create_topic_key: AUTO_CREATE_TOPIC,
             default_topic_queue_nums: 4,
             unit_mode: false,
+            namespace: None,
+            vip_channel_enabled: false,
             send_smart_msg: true,
             send_msg_timeout: Duration::from_secs(3),
             retry_times_when_send_failed: 2,
@@ -165,8 +176,18 @@ impl<'c> ProducerConfig<'c> {
         }
     }
 
+    /// The group as brokers know it (`DefaultMQProducer#start`).
+    pub(super) fn group(&self) -> Result<GroupName, ConfigError<'c>> {
+        let limit = GroupLimit::default();
+        let error = |kind| ConfigError::ProducerGroup(GroupError { group: self.producer_group, kind });
+        check_group(self.producer_group, limit).map_err(ConfigError::ProducerGroup)?;
+        let group: GroupName = namespace::wrap(self.namespace, self.producer_group)
+            .ok_or_else(|| error(GroupErrorKind::TooLong(limit)))?;
+        check_group(&group, limit).map_err(|wrapped| error(wrapped.kind))?;
+        Ok(group)
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError<'c>> {
-        check_group(self.producer_group, GroupLimit::default()).map_err(ConfigError::ProducerGroup)?;
         match () {
             () if self.client_id.is_empty() => Err(ConfigError::NoClientId),
             () if self.name_servers.is_empty() => Err(ConfigError::NoNameServer),
@@ -179,6 +200,9 @@ impl<'c> ProducerConfig<'c> {
         }
     }
 }
+
+/// Of the most characters that a group may have.
+pub(crate) type GroupName = String<{ GroupLimit::Characters120.characters() }>;
 
 /// `TopicValidator.AUTO_CREATE_TOPIC_KEY_TOPIC`.
 const AUTO_CREATE_TOPIC: &str = "TBW102";
@@ -251,7 +275,8 @@ mod tests {
         assert!(config.compressor.is_none());
         assert!(!config.unit_mode && config.send_smart_msg);
         assert_eq!(config.check(), Err(ConfigError::NoNameServer));
-        assert!(matches!(ProducerConfig::new("", "c", &[]).check(), Err(ConfigError::ProducerGroup(_))));
+        assert_eq!((config.namespace, config.vip_channel_enabled), (None, false));
+        assert!(matches!(ProducerConfig::new("", "c", &[]).group(), Err(ConfigError::ProducerGroup(_))));
         assert_eq!(ProducerConfig::new("PG", "", &[]).check(), Err(ConfigError::NoClientId));
     }
 }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::State;
 use super::event::DisconnectReason;
 use crate::engine::{Address, ConnectionId, ConnectionRequest};
 use crate::send::InFlight;
@@ -104,6 +105,24 @@ pub(super) enum Connect {
     /// All connections are in use.
     NoRoom,
 }
+
+impl State<'_> {
+    /// Where a send to the master at `address` goes (`MixAll#brokerVIPChannel`).
+    pub(super) fn sent_to(&self, address: Address) -> Address {
+        let port = address.port().checked_sub(VIP_DISTANCE).filter(|_| self.config.vip_channel_enabled);
+        port.and_then(|port| address.with_port(port)).unwrap_or(address)
+    }
+
+    /// Whether `address` is that of a master in any route, or where its sends go.
+    pub(super) fn is_routed(&self, address: &Address) -> bool {
+        let master = address.port().checked_add(VIP_DISTANCE).filter(|_| self.config.vip_channel_enabled);
+        self.routes.is_master(address)
+            || master.and_then(|port| address.with_port(port)).is_some_and(|at| self.routes.is_master(&at))
+    }
+}
+
+/// How far below a broker's port its second port is.
+const VIP_DISTANCE: u16 = 2;
 
 #[derive(Debug)]
 pub(super) struct Links<'m> {

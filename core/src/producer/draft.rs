@@ -1,7 +1,7 @@
 //! What an accepted send is made of: the property string and the body of one message, or of several in a batch.
 
 use crate::message::id::MessageId;
-use crate::message::properties::{PropertyForm, PropertyWriter, UNIQ_KEY, WAIT};
+use crate::message::properties::{INSTANCE_ID, PropertyForm, PropertyWriter, UNIQ_KEY, WAIT};
 use crate::message::validate::BatchError;
 use crate::message::{Message, batch};
 use crate::send::request::{Request, first_attempt_only};
@@ -39,6 +39,8 @@ pub(super) struct Draft<'m, 'a> {
     /// The batch's own id.
     pub(super) batch_id: Option<MessageId>,
     pub(super) request: Request,
+    /// The namespace, which the properties name too.
+    pub(super) instance_id: Option<&'m str>,
 }
 
 impl Draft<'_, '_> {
@@ -64,7 +66,10 @@ impl Draft<'_, '_> {
                 }
                 let end = writer.position();
                 let mut properties = PropertyWriter::new(writer, FORM);
-                message.put_properties_but(|name| once.contains(&name), &mut properties, Some(&self.made));
+                let left_out =
+                    |name: &str| once.contains(&name) || (name == INSTANCE_ID && self.instance_id.is_some());
+                message.put_properties_but(left_out, &mut properties, Some(&self.made));
+                self.put_instance_id(&mut properties);
                 end.saturating_sub(start)
             }
             Content::Batch(messages) => {
@@ -73,8 +78,15 @@ impl Draft<'_, '_> {
                 if let Some(id) = self.batch_id {
                     properties.put(UNIQ_KEY, id.encode(&mut [0; MessageId::MAX_DIGITS]));
                 }
+                self.put_instance_id(&mut properties);
                 0
             }
+        }
+    }
+
+    fn put_instance_id(&self, properties: &mut PropertyWriter<'_, '_>) {
+        if let Some(namespace) = self.instance_id {
+            properties.put(INSTANCE_ID, namespace);
         }
     }
 

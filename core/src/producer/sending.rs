@@ -97,6 +97,7 @@ impl State<'_> {
             return Some(AttemptOutcome::NoBrokerAddress);
         };
         self.submitted(now, id, queue.broker);
+        let address = self.sent_to(address);
         let timeout = self.config.connect_timeout;
         let (connect, given_up) = self.links.connect(now, &address, timeout, self.name_server.connection);
         if let Some(address) = given_up {

@@ -1,14 +1,19 @@
 //! Accepting a message: state check, validation, and what is decided once for all attempts.
 
+use heapless::String;
+
 use super::draft::{Content, Draft};
 use super::event::SubmitError;
 use super::store::Stored;
 use super::{Phase, State};
 use crate::message::Message;
 use crate::message::id::MessageId;
+use crate::message::namespace;
 use crate::message::properties::{PropertyErrorKind, UNIQ_KEY, check_user_property};
-use crate::message::validate::{MessageLimits, check_batch, check_message};
-use crate::route::QueueRef;
+use crate::message::validate::{
+    MessageError, MessageLimits, TopicError, TopicErrorKind, check_batch, check_message, check_topic,
+};
+use crate::route::{MAX_TOPIC, QueueRef};
 use crate::send::attempt::Attempt;
 use crate::send::outcome::Remark;
 use crate::send::request::Request;
@@ -25,7 +30,7 @@ pub struct MessageQueue<'a> {
     pub queue_id: u32,
 }
 
-impl State<'_> {
+impl<'s> State<'s> {
     pub(super) fn submit<'a>(
         &mut self,
         now: Instant,
@@ -38,6 +43,7 @@ impl State<'_> {
             return Err(SubmitError::NotRunning);
         }
         self.check(&content)?;
+        let topic = self.topic_name(content.topic())?;
         if self.sends.is_full() {
             return Err(SubmitError::TooManyInFlight { limit: self.sends.capacity() });
         }
@@ -46,7 +52,7 @@ impl State<'_> {
         // A frame is encoded anew for each piece of it, so what it names must stay until its end.
         let start = self.first_index();
         let named = |topic| self.links.is_named(topic);
-        let Some(topic) = self.routes.topic(now, content.topic(), start, named) else {
+        let Some(topic) = self.routes.topic(now, &topic, start, named) else {
             self.bodies.free(bytes);
             return Err(SubmitError::TooManyTopics { limit: self.routes.topics.capacity() });
         };
@@ -103,12 +109,25 @@ impl State<'_> {
         content.messages().iter().try_for_each(check_properties)
     }
 
+    /// The topic as brokers know it (`DefaultMQProducer#withNamespace`).
+    fn topic_name<'a>(&self, topic: &'a str) -> Result<String<MAX_TOPIC>, SubmitError<'a>> {
+        let error = |kind| SubmitError::Message(MessageError::Topic(TopicError { topic, kind }));
+        let name: String<MAX_TOPIC> =
+            namespace::wrap(self.config.namespace, topic).ok_or_else(|| error(TopicErrorKind::TooLong))?;
+        check_topic(&name).map_err(|wrapped| error(wrapped.kind))?;
+        Ok(name)
+    }
+
     /// Looks at what the request has to say, and gives the messages their ids (`MessageClientIDSetter#setUniqID`).
     fn draft<'m, 'a>(
         &mut self,
         now: Instant,
         content: Content<'m, 'a>,
-    ) -> Result<Draft<'m, 'a>, SubmitError<'a>> {
+    ) -> Result<Draft<'m, 'a>, SubmitError<'a>>
+    where
+        's: 'm,
+    {
+        let instance_id = self.config.namespace.filter(|namespace| !namespace.is_empty());
         let smart = self.config.send_smart_msg;
         let request = match content {
             Content::One(message) => Request::of(message, smart).map_err(SubmitError::Property)?,
@@ -121,7 +140,7 @@ impl State<'_> {
         let made = self.ids.next_of(now, messages.len());
         let named = matches!(content, Content::Batch(_)) && self.config.rules != Rules::V4;
         let batch_id = named.then(|| self.ids.next(now));
-        Ok(Draft { content, made, message_id: own.unwrap_or(made), batch_id, request })
+        Ok(Draft { content, made, message_id: own.unwrap_or(made), batch_id, request, instance_id })
     }
 }
 

@@ -6,6 +6,7 @@ mod compression;
 mod faults;
 mod headers;
 mod lifecycle;
+mod namespaces;
 mod probes;
 mod retries;
 mod routes;

@@ -68,7 +68,7 @@ impl State<'_> {
     pub(super) fn heartbeat_timers(&mut self, now: Instant) {
         for index in 0..self.link_places() {
             let Some(id) = self.links.id_at(index) else { continue };
-            let Some(link) = self.links.get_mut(id) else { continue };
+            let Some(link) = self.links.get(id) else { continue };
             let due = link.heartbeat_at.is_some_and(|at| now >= at);
             if !due
                 || link.state != LinkState::Open
@@ -79,8 +79,10 @@ impl State<'_> {
             }
             let next = now.after(self.config.heartbeat_broker_interval);
             // A broker that left all routes is not told any more, and its connection ends by being idle.
-            let routed = self.routes.is_master(&link.address);
-            link.heartbeat_at = routed.then_some(next);
+            let heartbeat_at = self.is_routed(&link.address).then_some(next);
+            if let Some(link) = self.links.get_mut(id) {
+                link.heartbeat_at = heartbeat_at;
+            }
             self.arm(next);
             self.tell(now, id, ControlRequest::Heartbeat);
         }

@@ -93,7 +93,7 @@ impl State<'_> {
                 let mut frame =
                     FrameEncoder::begin(writer, self.control_head(connection, RequestCode::HEART_BEAT))
                         .body();
-                let (client, group) = (self.config.client_id.into(), self.config.producer_group.into());
+                let (client, group) = (self.config.client_id.into(), self.group.as_str().into());
                 put_producer_heartbeat(frame.writer(), client, &[group]);
                 frame.finish();
             }
@@ -102,7 +102,7 @@ impl State<'_> {
                 let mut frame = FrameEncoder::begin(writer, head);
                 let header = UnregisterClientRequestHeader {
                     client_id: self.config.client_id.into(),
-                    producer_group: Some(self.config.producer_group.into()),
+                    producer_group: Some(self.group.as_str().into()),
                     consumer_group: None,
                 };
                 header.encode(&mut frame.fields());
@@ -119,7 +119,15 @@ impl State<'_> {
                 let Some(send) = self.sends.get(id) else { return };
                 let broker = self.routes.broker_name(send.attempt.queue.broker);
                 let topic = self.routes.topics.get(send.topic).map_or("", |topic| topic.name());
-                attempt::encode(writer, &self.config, send, self.bodies.get(send.bytes), topic, &broker);
+                attempt::encode(
+                    writer,
+                    &self.config,
+                    &self.group,
+                    send,
+                    self.bodies.get(send.bytes),
+                    topic,
+                    &broker,
+                );
             }
         }
     }

@@ -7,7 +7,7 @@ use super::request::Request;
 use super::{InFlight, SendMode};
 use crate::Instant;
 use crate::message::id::OffsetMessageId;
-use crate::producer::ProducerConfig;
+use crate::producer::{GroupName, ProducerConfig};
 use crate::route::{BrokerName, QueueRef};
 use crate::wire::command::{CommandHead, FLAG_ONE_WAY, FrameEncoder, RemotingCommand};
 use crate::wire::cursor::Writer;
@@ -61,6 +61,7 @@ impl Attempt {
 pub(crate) fn encode(
     writer: &mut Writer<'_>,
     config: &ProducerConfig<'_>,
+    group: &GroupName,
     send: &InFlight,
     bytes: &[u8],
     topic: &str,
@@ -82,7 +83,7 @@ pub(crate) fn encode(
     };
     let mut frame = FrameEncoder::begin(writer, head);
     let header = SendMessageRequestHeader {
-        producer_group: config.producer_group.into(),
+        producer_group: group.as_str().into(),
         topic: topic.into(),
         default_topic: config.create_topic_key.into(),
         default_topic_queue_nums: config.default_topic_queue_nums,

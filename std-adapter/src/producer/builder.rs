@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rocketlite_core::Address;
 #[cfg(feature = "compress")]
 use rocketlite_core::message::compression::CompressionType;
+use rocketlite_core::message::namespace;
 use rocketlite_core::producer::ProducerConfig;
 use rocketlite_core::wire::fields::SerializeType;
 use tokio::sync::Semaphore;
@@ -34,6 +35,7 @@ pub struct ProducerBuilder {
     default_topic_queue_nums: Option<i32>,
     unit_mode: Option<bool>,
     send_smart_msg: Option<bool>,
+    vip_channel_enabled: Option<bool>,
     poll_name_server_interval: Option<Duration>,
     heartbeat_broker_interval: Option<Duration>,
     mq_client_api_timeout: Option<Duration>,
@@ -56,6 +58,7 @@ impl ProducerBuilder {
             default_topic_queue_nums: None,
             unit_mode: None,
             send_smart_msg: None,
+            vip_channel_enabled: None,
             poll_name_server_interval: None,
             heartbeat_broker_interval: None,
             mq_client_api_timeout: None,
@@ -148,6 +151,19 @@ impl ProducerBuilder {
         self
     }
 
+    /// The namespace that precedes the names of topics and of the group: the one that the name servers' address contains if
+    /// it is that of a cloud's instance, otherwise none.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.names.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Whether sends go to a broker's second port, two below its first: no.
+    pub const fn vip_channel_enabled(mut self, enabled: bool) -> Self {
+        self.vip_channel_enabled = Some(enabled);
+        self
+    }
+
     /// How often routes are asked for again: 30 s.
     pub const fn poll_name_server_interval(mut self, interval: Duration) -> Self {
         self.poll_name_server_interval = Some(interval);
@@ -232,6 +248,11 @@ impl ProducerBuilder {
             producer_group: self.producer_group.clone(),
             client_id: format!("{ip}@{instance}"),
             name_servers,
+            namespace: self
+                .names
+                .namespace
+                .clone()
+                .or_else(|| namespace::of_endpoint(&self.namesrv_addr).map(str::to_owned)),
             ..self.names.clone()
         };
         let mut patience = Duration::ZERO;
@@ -265,6 +286,7 @@ impl ProducerBuilder {
         set(&mut config.default_topic_queue_nums, self.default_topic_queue_nums);
         set(&mut config.unit_mode, self.unit_mode);
         set(&mut config.send_smart_msg, self.send_smart_msg);
+        set(&mut config.vip_channel_enabled, self.vip_channel_enabled);
         set(&mut config.poll_name_server_interval, self.poll_name_server_interval);
         set(&mut config.heartbeat_broker_interval, self.heartbeat_broker_interval);
         set(&mut config.mq_client_api_timeout, self.mq_client_api_timeout);

@@ -34,6 +34,7 @@ pub(super) struct Names {
     pub(super) client_id: String,
     pub(super) name_servers: Vec<Address>,
     pub(super) create_topic_key: Option<String>,
+    pub(super) namespace: Option<String>,
     #[cfg(feature = "compress")]
     pub(super) compressor: super::compress::BodyCompressor,
 }
@@ -45,6 +46,7 @@ impl Names {
         if let Some(topic) = &self.create_topic_key {
             config.create_topic_key = topic;
         }
+        config.namespace = self.namespace.as_deref();
         #[cfg(feature = "compress")]
         {
             config.compressor = Some(&self.compressor);

@@ -8,6 +8,7 @@ mod host;
 
 pub use builder::{ProducerBuilder, StartError};
 pub use error::SendError;
+pub use rocketlite_core::Rules;
 #[cfg(feature = "compress")]
 pub use rocketlite_core::message::compression::CompressionType;
 pub use rocketlite_core::producer::MessageQueue;
@@ -63,6 +64,15 @@ impl Producer {
     /// Why the message was not sent, with the reference's code.
     pub async fn send(&self, message: &Message<'_>) -> Result<SendResult, SendError> {
         self.submit(Content::One(message, Target::Any)).await
+    }
+
+    /// Sends to a queue that the producer chooses, by the rules of the reference's sends with a callback: it tries again
+    /// when no broker has answered, but not after a refusal (`DefaultMQProducer#send(Message, SendCallback)`).
+    ///
+    /// # Errors
+    /// Why the message was not sent, with the reference's code.
+    pub async fn send_async(&self, message: &Message<'_>) -> Result<SendResult, SendError> {
+        self.submit(Content::One(message, Target::Async)).await
     }
 
     /// Sends without asking for an answer (`DefaultMQProducer#sendOneway(Message)`): done when the bytes are with the

@@ -6,12 +6,12 @@ use core::time::Duration;
 use std::net::{ToSocketAddrs as _, UdpSocket};
 use std::sync::Arc;
 
-use rocketlite_core::Address;
 #[cfg(feature = "compress")]
 use rocketlite_core::message::compression::CompressionType;
 use rocketlite_core::message::namespace;
 use rocketlite_core::producer::ProducerConfig;
 use rocketlite_core::wire::fields::SerializeType;
+use rocketlite_core::{Address, Rules};
 use tokio::sync::Semaphore;
 
 use super::Producer;
@@ -30,6 +30,13 @@ pub struct ProducerBuilder {
     names: Names,
     send_msg_timeout: Option<Duration>,
     retry_times_when_send_failed: Option<u8>,
+    retry_times_when_send_async_failed: Option<u8>,
+    rules: Option<Rules>,
+    retry_another_broker_when_not_store_ok: Option<bool>,
+    send_latency_fault_enable: Option<bool>,
+    start_detector_enable: Option<bool>,
+    send_msg_max_timeout_per_request: Option<Duration>,
+    reserve_time_for_retry: Option<bool>,
     compress_msg_body_over_howmuch: Option<usize>,
     max_message_size: Option<usize>,
     default_topic_queue_nums: Option<i32>,
@@ -53,6 +60,13 @@ impl ProducerBuilder {
             names: Names::default(),
             send_msg_timeout: None,
             retry_times_when_send_failed: None,
+            retry_times_when_send_async_failed: None,
+            rules: None,
+            retry_another_broker_when_not_store_ok: None,
+            send_latency_fault_enable: None,
+            start_detector_enable: None,
+            send_msg_max_timeout_per_request: None,
+            reserve_time_for_retry: None,
             compress_msg_body_over_howmuch: None,
             max_message_size: None,
             default_topic_queue_nums: None,
@@ -97,6 +111,49 @@ impl ProducerBuilder {
     /// Attempts after the first: 2.
     pub const fn retry_times_when_send_failed(mut self, times: u8) -> Self {
         self.retry_times_when_send_failed = Some(times);
+        self
+    }
+
+    /// Attempts of [`Producer::send_async`] after the first: 2.
+    pub const fn retry_times_when_send_async_failed(mut self, times: u8) -> Self {
+        self.retry_times_when_send_async_failed = Some(times);
+        self
+    }
+
+    /// Which line of the reference decides where its lines differ: 5.x.
+    pub const fn rules(mut self, rules: Rules) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
+    /// Whether a message that was stored, but not as safely as configured, is sent to another broker too: no.
+    pub const fn retry_another_broker_when_not_store_ok(mut self, retry: bool) -> Self {
+        self.retry_another_broker_when_not_store_ok = Some(retry);
+        self
+    }
+
+    /// Whether brokers that were slow or failed are avoided for a while: no.
+    pub const fn send_latency_fault_enable(mut self, enable: bool) -> Self {
+        self.send_latency_fault_enable = Some(enable);
+        self
+    }
+
+    /// Whether brokers that could not be reached are probed until they can: no.
+    pub const fn start_detector_enable(mut self, enable: bool) -> Self {
+        self.start_detector_enable = Some(enable);
+        self
+    }
+
+    /// Longest time for an attempt that is not the last one: none.
+    pub const fn send_msg_max_timeout_per_request(mut self, timeout: Duration) -> Self {
+        self.send_msg_max_timeout_per_request = Some(timeout);
+        self
+    }
+
+    /// Whether an attempt leaves an even share of the time for those after it: no, so that a broker that hangs uses up
+    /// `send_msg_timeout`, as in Java.
+    pub const fn reserve_time_for_retry(mut self, reserve: bool) -> Self {
+        self.reserve_time_for_retry = Some(reserve);
         self
     }
 
@@ -281,6 +338,13 @@ impl ProducerBuilder {
         }
         set(&mut config.send_msg_timeout, self.send_msg_timeout);
         set(&mut config.retry_times_when_send_failed, self.retry_times_when_send_failed);
+        set(&mut config.retry_times_when_send_async_failed, self.retry_times_when_send_async_failed);
+        set(&mut config.rules, self.rules);
+        set(&mut config.retry_another_broker_when_not_store_ok, self.retry_another_broker_when_not_store_ok);
+        set(&mut config.send_latency_fault_enable, self.send_latency_fault_enable);
+        set(&mut config.start_detector_enable, self.start_detector_enable);
+        set(&mut config.reserve_time_for_retry, self.reserve_time_for_retry);
+        config.send_msg_max_timeout_per_request = self.send_msg_max_timeout_per_request;
         set(&mut config.compress_msg_body_over_howmuch, self.compress_msg_body_over_howmuch);
         set(&mut config.max_message_size, self.max_message_size);
         set(&mut config.default_topic_queue_nums, self.default_topic_queue_nums);

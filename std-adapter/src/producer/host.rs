@@ -179,6 +179,7 @@ impl<'a> Content<'_, 'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Target<'a> {
     Any,
+    Async,
     OneWay,
     Queue(MessageQueue<'a>),
     Hash(i32),
@@ -221,6 +222,7 @@ impl ProducerHost {
     ) -> Result<Result<Outcome, Room>, SendError> {
         let accepted = self.engine.with_dependent_mut(|_, engine| match content {
             Content::One(message, Target::Any) => engine.send(now, message),
+            Content::One(message, Target::Async) => engine.send_async(now, message),
             Content::One(message, Target::OneWay) => engine.send_oneway(now, message),
             Content::One(message, Target::Queue(queue)) => engine.send_to(now, message, &queue),
             Content::One(message, Target::Hash(hash)) => engine.send_hashed(now, message, hash),

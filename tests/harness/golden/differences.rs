@@ -13,6 +13,8 @@ pub struct Differences {
 #[derive(Debug)]
 struct Row {
     pattern: String,
+    /// Whether its cases differ only for some seeds of the vectors.
+    by_chance: bool,
     used: Cell<bool>,
 }
 
@@ -38,8 +40,9 @@ impl Differences {
             assert!(cfg!(test) || FILES.contains(&of), "no such file: {line}");
             assert!(!what.is_empty() && !why.is_empty(), "without a reason: {line}");
             if of == file {
-                let pattern = cases.trim_matches('`').to_string();
-                rows.push(Row { pattern, used: Cell::new(false) });
+                let certain = cases.strip_suffix(" by chance");
+                let pattern = certain.unwrap_or(cases).trim_matches('`').to_string();
+                rows.push(Row { pattern, by_chance: certain.is_some(), used: Cell::new(false) });
             }
         }
         Self { rows }
@@ -53,6 +56,11 @@ impl Differences {
             listed = true;
         }
         listed
+    }
+
+    /// Whether a row lists `name` as a case that may agree as well.
+    pub(super) fn by_chance(&self, name: &str) -> bool {
+        self.rows.iter().any(|row| row.by_chance && matches(&row.pattern, name))
     }
 
     /// The rows that have listed nothing.
@@ -89,10 +97,14 @@ mod tests {
 
     #[test]
     fn rows_are_of_one_file_and_know_whether_they_were_used() {
-        let table = "text\n| file | cases | what | why |\n|---|---|---|---|\n| `f` | `a | b*` | x | y |\n";
+        let table = String::from(
+            "text\n| file | cases | what | why |\n|---|---|---|---|\n| `f` | `a | b*` | x | y |\n",
+        );
+        let table = table + "| `f` | `c` by chance | x | y |\n";
         let table = table.replace("a | b*", "a b*").replace("|---|---|---|---|", "| --- | --- | --- | --- |");
         let differences = Differences::parse(&table, "f");
-        assert_eq!(differences.unused().collect::<Vec<_>>(), ["a b*"]);
+        assert_eq!(differences.unused().collect::<Vec<_>>(), ["a b*", "c"]);
+        assert!(differences.lists("c") && differences.by_chance("c") && !differences.by_chance("a bc"));
         assert!(differences.lists("a bc") && !differences.lists("a"));
         assert_eq!(differences.unused().count(), 0);
         assert_eq!(Differences::parse(&table, "g").unused().count(), 0);

@@ -36,7 +36,7 @@ fn name(case: &Value) -> String {
 fn check(case: &Value, rules: Rules, checks: &mut Checks) {
     let mut ours = Vec::new();
     checks.aspect("run", || {
-        let mut world = World::new(Servers::new(case), |config| settings(case, rules, config));
+        let mut world = World::new(Servers::new(case), 8 << 20, |config| settings(case, rules, config));
         let mut names = Names::default();
         ours =
             (0..integer::<u32>(case, "sends")).map(|_| send(case, rules, &mut world, &mut names)).collect();

@@ -15,9 +15,6 @@ use rocketlite_core::{Instant, SendId, WallClock};
 /// Room for everything but bodies: 8 connections, 8 topics of 64 queues, 8 brokers, 4 sends.
 type Storage = ProducerStorage<8, 8, 64, 8, 4, 1, 65_536, 64>;
 
-/// Room for the bodies of every script. It does not fit on a test's stack.
-const BODY_BYTES: usize = 8 << 20;
-
 /// Where the name server listens.
 pub const NAME_SERVER: &str = "name-server:9876";
 
@@ -71,17 +68,18 @@ pub struct World<S> {
 }
 
 impl<S: Script> World<S> {
-    /// A producer with the settings that `change` makes. Its memory is never given back: a test ends soon.
+    /// A producer with the settings that `change` makes and `body_bytes` of room for bodies. Its memory is never given back:
+    /// a test ends soon.
     ///
     /// # Panics
     /// If the settings cannot be used.
-    pub fn new(script: S, change: impl FnOnce(&mut ProducerConfig<'static>)) -> Self {
+    pub fn new(script: S, body_bytes: usize, change: impl FnOnce(&mut ProducerConfig<'static>)) -> Self {
         let names: &'static [Address] = Box::leak(Box::new([Address::new(NAME_SERVER).expect("an address")]));
         let mut config = ProducerConfig::new("producers", "client", names);
         change(&mut config);
         let clock = WallClock::new(Instant::ZERO, 1_700_000_000_000);
         let mut memory = Box::leak(Box::new(Storage::new())).memory();
-        memory.bodies = vec![0; BODY_BYTES].leak();
+        memory.bodies = vec![0; body_bytes].leak();
         Self {
             producer: Producer::new(config, memory, clock, 1).expect("settings that can be used"),
             script,

@@ -23,7 +23,7 @@ async fn every_way_to_send_ends_in_the_log() {
     }
     let mut stored = 0;
     broker.for_each_message(|message| {
-        stored += usize::from(message.topic == "Modes" && message.body == b"body")
+        stored += usize::from(message.topic == "Modes" && message.body == b"body");
     });
     assert_eq!(stored, 14);
 }

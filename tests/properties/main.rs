@@ -82,12 +82,15 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
+/// The broker that got a request, its flag and its body.
+type Request = (usize, i32, Vec<u8>);
+
 /// Brokers `b0`, `b1` … at `b0:1`, `b1:1` …
 #[derive(Debug)]
 struct Servers {
     brokers: Vec<Broker>,
     requests: Vec<usize>,
-    received: Vec<(usize, i32, Vec<u8>)>,
+    received: Vec<Request>,
 }
 
 impl Servers {
@@ -139,7 +142,7 @@ impl Script for Servers {
 type End = Result<(String, u8), (i32, u8)>;
 
 /// Runs a case and checks each send on the way. Returns how each ended and what the brokers received.
-fn run(case: &Case, rules: Rules) -> (Vec<End>, Vec<(usize, i32, Vec<u8>)>) {
+fn run(case: &Case, rules: Rules) -> (Vec<End>, Vec<Request>) {
     let servers = Servers {
         brokers: case.brokers.clone(),
         requests: vec![0; case.brokers.len()],

@@ -7,6 +7,7 @@ mod config;
 mod connections;
 mod draft;
 mod event;
+pub(crate) mod frame;
 mod lookups;
 mod memory;
 mod probes;

@@ -2,6 +2,8 @@
 
 use heapless::Vec;
 
+#[cfg(feature = "acl")]
+use crate::acl::{SessionCredentials, Signature, Signer};
 use crate::wire::command::{CommandHead, FrameEncoder};
 use crate::wire::cursor::Writer;
 use crate::wire::fields::FieldValue;
@@ -36,6 +38,28 @@ impl<'s> Frame<'s> {
         debug_assert!(added.is_ok(), "{MAX_FIELDS} fields are not enough");
     }
 
+    /// Adds a text.
+    pub(crate) fn put_text(&mut self, key: &'static str, text: &'s str) {
+        self.put(key, FieldValue::Text(text.into()));
+    }
+
+    /// Signs the values of the fields so far, in the order of their keys, and the body
+    /// (`AclUtils#combineRequestContent`).
+    #[cfg(feature = "acl")]
+    pub(crate) fn sign(&self, credentials: &SessionCredentials<'_>) -> Option<Signature> {
+        let mut signer = Signer::new(credentials)?;
+        let mut last = "";
+        // Keys are few and differ; to look for the next one again and again needs no memory.
+        while let Some((key, value)) =
+            self.fields.iter().filter(|(key, _)| *key > last).min_by_key(|(key, _)| *key)
+        {
+            value.decode(&mut |piece| signer.update(piece));
+            last = *key;
+        }
+        self.body.visit(&mut |piece| signer.update(piece));
+        signer.finish()
+    }
+
     /// Writes the frame.
     pub(crate) fn encode(&self, writer: &mut Writer<'_>) {
         let mut frame = FrameEncoder::begin(writer, self.head);
@@ -49,6 +73,26 @@ impl<'s> Frame<'s> {
 }
 
 impl Body<'_> {
+    /// Calls `sink` with pieces that make up the body.
+    #[cfg(feature = "acl")]
+    fn visit(&self, sink: &mut dyn FnMut(&[u8])) {
+        if let Self::Bytes(bytes) = self {
+            return sink(bytes);
+        }
+        let mut window = [0; 64];
+        let mut seen = 0usize;
+        loop {
+            let mut writer = Writer::window(&mut window, seen);
+            self.put(&mut writer);
+            let (filled, complete) = (writer.filled(), writer.is_complete());
+            sink(window.get(..filled).unwrap_or_default());
+            seen = seen.saturating_add(filled);
+            if complete {
+                return;
+            }
+        }
+    }
+
     fn put(&self, writer: &mut Writer<'_>) {
         match *self {
             Self::Bytes(bytes) => writer.put(bytes),

@@ -11,6 +11,8 @@ use crate::wire::Text;
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder};
 use crate::wire::cursor::Writer;
+#[cfg(feature = "acl")]
+use crate::wire::fields::FieldValue;
 use crate::wire::header::{
     GetRouteInfoRequestHeader, QueueOffsetRequestHeader, UnregisterClientRequestHeader,
 };
@@ -62,8 +64,39 @@ impl State<'_> {
                 None => Outgoing::Send(link.queue.first()?),
             },
         };
-        self.links.get_mut(connection)?.writing = Some(next);
+        #[cfg(feature = "acl")]
+        let signature = self.sign(connection, next);
+        let link = self.links.get_mut(connection)?;
+        link.writing = Some(next);
+        #[cfg(feature = "acl")]
+        {
+            link.signature = signature;
+        }
         Some(next)
+    }
+
+    /// The signature of a request, computed once for all pieces of its frame.
+    #[cfg(feature = "acl")]
+    fn sign(&self, connection: ConnectionId, outgoing: Outgoing) -> Option<crate::acl::Signature> {
+        let credentials = self.config.session_credentials.as_ref()?;
+        let mut frame = self.frame(connection, outgoing)?;
+        self.put_common_fields(&mut frame);
+        frame.sign(credentials)
+    }
+
+    /// What all requests say (`NamespaceRpcHook`, `AclClientRPCHook`).
+    fn put_common_fields<'s>(&'s self, frame: &mut Frame<'s>) {
+        if let Some(namespace) = self.config.namespace_v2.filter(|namespace| !namespace.is_empty()) {
+            frame.put_text("nsd", "true");
+            frame.put_text("ns", namespace);
+        }
+        #[cfg(feature = "acl")]
+        if let Some(credentials) = &self.config.session_credentials {
+            frame.put_text("AccessKey", credentials.access_key());
+            if let Some(token) = credentials.security_token() {
+                frame.put_text("SecurityToken", token);
+            }
+        }
     }
 
     fn written(&mut self, connection: ConnectionId, outgoing: Outgoing) {
@@ -86,14 +119,16 @@ impl State<'_> {
     }
 
     fn encode(&self, connection: ConnectionId, outgoing: Outgoing, writer: &mut Writer<'_>) {
-        match outgoing {
-            Outgoing::Reply(reply) => self.encode_reply(reply, writer),
-            _ => {
-                if let Some(frame) = self.frame(connection, outgoing) {
-                    frame.encode(writer);
-                }
-            }
+        if let Outgoing::Reply(reply) = outgoing {
+            return self.encode_reply(reply, writer);
         }
+        let Some(mut frame) = self.frame(connection, outgoing) else { return };
+        self.put_common_fields(&mut frame);
+        #[cfg(feature = "acl")]
+        if let Some(signature) = self.links.get(connection).and_then(|link| link.signature.as_ref()) {
+            frame.put("Signature", FieldValue::Text(Text::from_bytes(signature)));
+        }
+        frame.encode(writer);
     }
 
     /// The frame of the request that is to be written.

@@ -183,6 +183,9 @@ impl<'m> Producer<'m> {
     /// [`MessageId::following(n)`](crate::message::id::MessageId::following), but for messages that bring a `UNIQ_KEY` of
     /// their own. If the first one does, the rest should.
     ///
+    /// Under the rules of 5.x the batch itself has an id too, which brokers older than 5.0 put over those of its messages:
+    /// with such brokers take [`Rules::V4`](crate::Rules::V4).
+    ///
     /// # Errors
     /// Why the batch was not accepted; then nothing is sent.
     pub fn send_batch<'a>(

@@ -19,6 +19,8 @@
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "acl")]
+pub mod acl;
 mod arena;
 pub mod engine;
 pub mod message;

@@ -7,6 +7,7 @@ mod config;
 mod connections;
 mod draft;
 mod event;
+pub(crate) mod frame;
 mod lookups;
 mod memory;
 mod probes;
@@ -217,6 +218,9 @@ impl<'m> Producer<'m> {
     /// The result has the id of the first message; that of the `n`th after it is
     /// [`MessageId::following(n)`](crate::message::id::MessageId::following), but for messages that bring a `UNIQ_KEY` of
     /// their own. If the first one does, the rest should.
+    ///
+    /// Under the rules of 5.x the batch itself has an id too, which brokers older than 5.0 put over those of its messages:
+    /// with such brokers take [`Rules::V4`](crate::Rules::V4).
     ///
     /// # Errors
     /// Why the batch was not accepted; then nothing is sent.

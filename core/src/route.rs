@@ -187,6 +187,11 @@ impl<'m> Routes<'m> {
         self.brokers.get(broker).map(|broker| broker.name.clone()).unwrap_or_default()
     }
 
+    /// The same, borrowed.
+    pub(crate) fn name_of_broker(&self, broker: SlotId) -> &str {
+        self.brokers.get(broker).map_or("", |broker| &broker.name)
+    }
+
     /// Where a broker's master listens.
     pub(crate) fn master(&self, broker: SlotId) -> Option<&Address> {
         self.brokers.get(broker)?.master.as_ref()

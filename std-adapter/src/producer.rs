@@ -113,6 +113,9 @@ impl Producer {
     /// [`MessageId::following(n)`](rocketlite_core::message::id::MessageId::following), but for messages that bring a
     /// `UNIQ_KEY` of their own.
     ///
+    /// The batch itself has an id too, which brokers older than 5.0 put over those of its messages, as they do for Java's
+    /// clients of 5.x.
+    ///
     /// # Errors
     /// Why the batch was not sent, with the reference's code.
     pub async fn send_batch(&self, messages: &[Message<'_>]) -> Result<SendResult, SendError> {

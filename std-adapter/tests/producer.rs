@@ -27,6 +27,19 @@ async fn a_batch_is_stored_message_by_message_under_the_ids_that_follow_the_resu
     producer.shutdown().await;
 }
 
+#[cfg(feature = "acl")]
+#[tokio::test]
+async fn an_account_needs_its_secret_and_keeps_it() {
+    let broker = Broker::builder().start().unwrap();
+    let builder = Producer::builder("group").namesrv_addr(broker.local_addr().to_string()).access_key("ak");
+    assert!(builder.clone().start().unwrap_err().to_string().contains("secret_key"));
+    let builder = builder.secret_key("sk-secret");
+    assert!(!format!("{builder:?}").contains("sk-secret"));
+    let producer = builder.start().unwrap();
+    producer.send(&Message::new("T", b"signed")).await.unwrap();
+    producer.shutdown().await;
+}
+
 /// The body and the system flag of what the broker has stored.
 #[cfg(feature = "compress")]
 fn stored(broker: &Broker) -> Vec<(Vec<u8>, i32)> {

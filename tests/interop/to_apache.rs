@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rocketlite::producer::{SendResult, SendStatus};
+use rocketlite::producer::{CompressionType, SendResult, SendStatus};
 use rocketlite::{Broker, Message, Producer};
 use rocketlite_core::wire::fields::SerializeType;
 use serde_json::json;
@@ -80,6 +80,80 @@ async fn apache_stores_a_thousand_of_our_messages_and_java_finds_each() {
         rocketlite_tests::say(&format!(
             "interop to Apache {version}: 1000 JSON + 200 binary messages found by the Java client"
         ));
+    }
+}
+
+#[tokio::test]
+async fn apache_stores_what_we_compressed_and_our_batches_and_java_finds_them() {
+    if !wanted("compressed and batched, to Apache") {
+        return;
+    }
+    for version in VERSIONS {
+        let apache = Apache::start(version, "compress", "");
+        let topic = "CompressedByRust";
+        let mut results = Vec::new();
+        for kind in [CompressionType::Zlib, CompressionType::Lz4, CompressionType::Zstd] {
+            let builder = Producer::builder("interop_producers").namesrv_addr(&apache.name_server);
+            let producer = builder.compress_type(kind).start().expect("it starts");
+            // 5000 and 70000 bytes.
+            for index in [4, 5, 10, 11] {
+                let body = body(index);
+                let sent = producer.send(&Message::new(topic, &body)).await;
+                results.push((index, sent.unwrap_or_else(|error| panic!("{version} {kind:?}: {error}"))));
+            }
+            // Older brokers put a batch's own id over those of its messages.
+            if version == "5.4.0" {
+                let bodies: Vec<_> = (0..6).map(body).collect();
+                let messages: Vec<_> = bodies.iter().map(|body| Message::new(topic, body)).collect();
+                let sent = producer.send_batch(&messages).await;
+                results.push((0, sent.unwrap_or_else(|error| panic!("{version}, batch: {error}"))));
+            }
+            producer.shutdown().await;
+        }
+        let arguments = ["--namesrv", &apache.name_server, "--topic", topic];
+        let found = java(version, "Find", &arguments, &expected(&results));
+        assert_eq!(found, [json!({"found": results.len(), "missing": 0, "different": 0})], "{version}");
+    }
+}
+
+/// Of a 5.x broker that lets only its one user send.
+const AUTHENTICATION: &str = r#"authenticationEnabled=true
+authenticationProvider=org.apache.rocketmq.auth.authentication.provider.DefaultAuthenticationProvider
+authenticationMetadataProvider=org.apache.rocketmq.auth.authentication.provider.LocalAuthenticationMetadataProvider
+initAuthenticationUser={"username":"rocketmq","password":"12345678"}
+innerClientAuthenticationCredentials={"accessKey":"rocketmq","secretKey":"12345678"}
+"#;
+
+#[tokio::test]
+async fn apache_takes_what_we_sign_and_nothing_else() {
+    if !wanted("signed, to Apache") {
+        return;
+    }
+    let apache = Apache::start("5.4.0", "sign", AUTHENTICATION);
+    for form in [SerializeType::Json, SerializeType::RocketMq] {
+        for (secret, refusal) in [
+            (None, Some("username cannot be null")),
+            (Some("wrong"), Some("check signature failed")),
+            (Some("12345678"), None),
+        ] {
+            let mut builder = Producer::builder("interop_producers").namesrv_addr(&apache.name_server);
+            if let Some(secret) = secret {
+                builder = builder.access_key("rocketmq").secret_key(secret);
+            }
+            let producer = builder.serialize_type(form).start().expect("it starts");
+            // What must be escaped, what is not ASCII, and a body that is not text.
+            let properties = [("k\u{e9}y", "v\"\\al")];
+            let body = body(5);
+            let message = Message::new("Signed", &body).with_properties(&properties);
+            for sent in [producer.send(&message).await, producer.send_batch(&[message, message]).await] {
+                match (sent, refusal) {
+                    (Ok(result), None) => assert_eq!(result.status, SendStatus::SendOk),
+                    (Err(error), Some(refusal)) => assert!(error.to_string().contains(refusal), "{error}"),
+                    (sent, _) => panic!("{secret:?} {form:?}: {sent:?}"),
+                }
+            }
+            producer.shutdown().await;
+        }
     }
 }
 

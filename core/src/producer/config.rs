@@ -7,6 +7,8 @@ use core::time::Duration;
 use heapless::String;
 
 use crate::Rules;
+#[cfg(feature = "acl")]
+use crate::acl::SessionCredentials;
 use crate::engine::Address;
 use crate::message::compression::Compressor;
 use crate::message::namespace;
@@ -41,6 +43,11 @@ pub struct ProducerConfig<'c> {
     /// The namespace that precedes the names of topics and of the group, `namespace%topic`: none. Java derives it from the
     /// addresses of some name servers, as [`of_endpoint`](crate::message::namespace::of_endpoint) does.
     pub namespace: Option<&'c str>,
+    /// The namespace that each request names beside its topic (5.x): none. Name servers and brokers do the rest.
+    pub namespace_v2: Option<&'c str>,
+    /// Who signs all requests: nobody.
+    #[cfg(feature = "acl")]
+    pub session_credentials: Option<SessionCredentials<'c>>,
     /// Whether sends go to a broker's second port, two below the one of its route, which pulls of consumers cannot keep busy
     /// (`com.rocketmq.sendMessageWithVIPChannel`): no.
     pub vip_channel_enabled: bool,
@@ -124,6 +131,9 @@ impl<'c> ProducerConfig<'c> {
             default_topic_queue_nums: 4,
             unit_mode: false,
             namespace: None,
+            namespace_v2: None,
+            #[cfg(feature = "acl")]
+            session_credentials: None,
             vip_channel_enabled: false,
             send_smart_msg: true,
             send_msg_timeout: Duration::from_secs(3),

@@ -22,6 +22,9 @@ pub struct Link {
     /// What is being written, and how many of its bytes are gone.
     pub(super) writing: Option<Outgoing>,
     pub(super) written: usize,
+    /// The signature of the request that is being written.
+    #[cfg(feature = "acl")]
+    pub(super) signature: Option<crate::acl::Signature>,
     /// A request of the broker that is answered next.
     pub(super) reply: Option<Reply>,
     /// When the next heartbeat is due; none for a name server.
@@ -188,6 +191,8 @@ impl<'m> Links<'m> {
             queue: SendQueue::default(),
             writing: None,
             written: 0,
+            #[cfg(feature = "acl")]
+            signature: None,
             reply: None,
             heartbeat_at: None,
             control: Control::None,

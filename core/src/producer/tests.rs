@@ -1,6 +1,8 @@
 //! The producer driven by hand: a scripted peer on the other side of every connection, and a clock that only moves
 //! when told to.
 
+#[cfg(feature = "acl")]
+mod acl;
 mod batches;
 mod compression;
 mod faults;

@@ -2,6 +2,7 @@
 
 use super::State;
 use super::connections::{Control, ControlRequest, Outgoing, Reply};
+use super::frame::{Body, Frame};
 use crate::SlotId;
 use crate::engine::ConnectionId;
 use crate::route::{Lookup, Question};
@@ -10,10 +11,11 @@ use crate::wire::Text;
 use crate::wire::code::{RequestCode, ResponseCode};
 use crate::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder};
 use crate::wire::cursor::Writer;
+#[cfg(feature = "acl")]
+use crate::wire::fields::FieldValue;
 use crate::wire::header::{
     GetRouteInfoRequestHeader, QueueOffsetRequestHeader, UnregisterClientRequestHeader,
 };
-use crate::wire::heartbeat::put_producer_heartbeat;
 
 impl State<'_> {
     /// Fills `buffer` with as many frames as fit, the last one maybe in part.
@@ -62,8 +64,39 @@ impl State<'_> {
                 None => Outgoing::Send(link.queue.first()?),
             },
         };
-        self.links.get_mut(connection)?.writing = Some(next);
+        #[cfg(feature = "acl")]
+        let signature = self.sign(connection, next);
+        let link = self.links.get_mut(connection)?;
+        link.writing = Some(next);
+        #[cfg(feature = "acl")]
+        {
+            link.signature = signature;
+        }
         Some(next)
+    }
+
+    /// The signature of a request, computed once for all pieces of its frame.
+    #[cfg(feature = "acl")]
+    fn sign(&self, connection: ConnectionId, outgoing: Outgoing) -> Option<crate::acl::Signature> {
+        let credentials = self.config.session_credentials.as_ref()?;
+        let mut frame = self.frame(connection, outgoing)?;
+        self.put_common_fields(&mut frame);
+        frame.sign(credentials)
+    }
+
+    /// What all requests say (`NamespaceRpcHook`, `AclClientRPCHook`).
+    fn put_common_fields<'s>(&'s self, frame: &mut Frame<'s>) {
+        if let Some(namespace) = self.config.namespace_v2.filter(|namespace| !namespace.is_empty()) {
+            frame.put_text("nsd", "true");
+            frame.put_text("ns", namespace);
+        }
+        #[cfg(feature = "acl")]
+        if let Some(credentials) = &self.config.session_credentials {
+            frame.put_text("AccessKey", credentials.access_key());
+            if let Some(token) = credentials.security_token() {
+                frame.put_text("SecurityToken", token);
+            }
+        }
     }
 
     fn written(&mut self, connection: ConnectionId, outgoing: Outgoing) {
@@ -86,63 +119,68 @@ impl State<'_> {
     }
 
     fn encode(&self, connection: ConnectionId, outgoing: Outgoing, writer: &mut Writer<'_>) {
-        match outgoing {
-            Outgoing::Reply(reply) => self.encode_reply(reply, writer),
-            Outgoing::Lookup(topic) => self.encode_lookup(topic, writer),
+        if let Outgoing::Reply(reply) = outgoing {
+            return self.encode_reply(reply, writer);
+        }
+        let Some(mut frame) = self.frame(connection, outgoing) else { return };
+        self.put_common_fields(&mut frame);
+        #[cfg(feature = "acl")]
+        if let Some(signature) = self.links.get(connection).and_then(|link| link.signature.as_ref()) {
+            frame.put("Signature", FieldValue::Text(Text::from_bytes(signature)));
+        }
+        frame.encode(writer);
+    }
+
+    /// The frame of the request that is to be written.
+    fn frame(&self, connection: ConnectionId, outgoing: Outgoing) -> Option<Frame<'_>> {
+        let control = |code, body| Frame::new(self.control_head(connection, code), body);
+        let no_body = Body::Bytes(&[]);
+        Some(match outgoing {
+            Outgoing::Reply(_) => return None,
+            Outgoing::Lookup(topic) => self.lookup_frame(topic)?,
             Outgoing::Heartbeat => {
-                let mut frame =
-                    FrameEncoder::begin(writer, self.control_head(connection, RequestCode::HEART_BEAT))
-                        .body();
-                let (client, group) = (self.config.client_id.into(), self.group.as_str().into());
-                put_producer_heartbeat(frame.writer(), client, &[group]);
-                frame.finish();
+                let body = Body::Heartbeat { client_id: self.config.client_id, group: &self.group };
+                control(RequestCode::HEART_BEAT, body)
             }
             Outgoing::Unregister => {
-                let head = self.control_head(connection, RequestCode::UNREGISTER_CLIENT);
-                let mut frame = FrameEncoder::begin(writer, head);
+                let mut frame = control(RequestCode::UNREGISTER_CLIENT, no_body);
                 let header = UnregisterClientRequestHeader {
                     client_id: self.config.client_id.into(),
                     producer_group: Some(self.group.as_str().into()),
                     consumer_group: None,
                 };
-                header.encode(&mut frame.fields());
-                frame.finish();
+                header.visit(&mut |key, value| frame.put(key, value));
+                frame
             }
             Outgoing::Probe(topic) => {
-                let head = self.control_head(connection, RequestCode::GET_MAX_OFFSET);
-                let mut frame = FrameEncoder::begin(writer, head);
+                let mut frame = control(RequestCode::GET_MAX_OFFSET, no_body);
                 let name = self.routes.topics.get(topic).map_or("", |topic| topic.name());
-                QueueOffsetRequestHeader { topic: name.into(), queue_id: 0 }.encode(&mut frame.fields());
-                frame.finish();
+                let header = QueueOffsetRequestHeader { topic: name.into(), queue_id: 0 };
+                header.visit(&mut |key, value| frame.put(key, value));
+                frame
             }
             Outgoing::Send(id) => {
-                let Some(send) = self.sends.get(id) else { return };
-                let broker = self.routes.broker_name(send.attempt.queue.broker);
+                let send = self.sends.get(id)?;
+                let broker = self.routes.name_of_broker(send.attempt.queue.broker);
                 let topic = self.routes.topics.get(send.topic).map_or("", |topic| topic.name());
-                attempt::encode(
-                    writer,
-                    &self.config,
-                    &self.group,
-                    send,
-                    self.bodies.get(send.bytes),
-                    topic,
-                    &broker,
-                );
+                let bytes = self.bodies.get(send.bytes);
+                attempt::frame(&self.config, &self.group, send, bytes, topic, broker)
             }
-        }
+        })
     }
 
-    fn encode_lookup(&self, topic: SlotId, writer: &mut Writer<'_>) {
-        let Some(entry) = self.routes.topics.get(topic) else { return };
-        let Lookup::Asked { question, opaque, .. } = entry.lookup else { return };
+    fn lookup_frame(&self, topic: SlotId) -> Option<Frame<'_>> {
+        let entry = self.routes.topics.get(topic)?;
+        let Lookup::Asked { question, opaque, .. } = entry.lookup else { return None };
         let name = match question {
             Question::Topic => entry.name(),
             Question::DefaultTopic => self.config.default_topic(),
         };
-        let mut frame = FrameEncoder::begin(writer, self.head(RequestCode::GET_ROUTEINFO_BY_TOPIC, opaque));
+        let head = self.head(RequestCode::GET_ROUTEINFO_BY_TOPIC, opaque);
+        let mut frame = Frame::new(head, Body::Bytes(&[]));
         let header = GetRouteInfoRequestHeader { topic: name.into(), accept_standard_json_only: None };
-        header.encode(&mut frame.fields());
-        frame.finish();
+        header.visit(&mut |key, value| frame.put(key, value));
+        Some(frame)
     }
 
     fn encode_reply(&self, reply: Reply, writer: &mut Writer<'_>) {

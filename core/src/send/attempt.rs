@@ -7,10 +7,10 @@ use super::request::Request;
 use super::{InFlight, SendMode};
 use crate::Instant;
 use crate::message::id::OffsetMessageId;
+use crate::producer::frame::{Body, Frame};
 use crate::producer::{GroupName, ProducerConfig};
 use crate::route::{BrokerName, QueueRef};
-use crate::wire::command::{CommandHead, FLAG_ONE_WAY, FrameEncoder, RemotingCommand};
-use crate::wire::cursor::Writer;
+use crate::wire::command::{CommandHead, FLAG_ONE_WAY, RemotingCommand};
 use crate::wire::header::{SendMessageRequestHeader, SendMessageResponseHeader};
 use crate::wire::{DecodeError, Text};
 
@@ -57,16 +57,15 @@ impl Attempt {
     }
 }
 
-/// Writes the request of the current attempt.
-pub(crate) fn encode(
-    writer: &mut Writer<'_>,
-    config: &ProducerConfig<'_>,
-    group: &GroupName,
+/// The frame of the current attempt's request.
+pub(crate) fn frame<'s>(
+    config: &ProducerConfig<'s>,
+    group: &'s GroupName,
     send: &InFlight,
-    bytes: &[u8],
-    topic: &str,
-    broker_name: &BrokerName,
-) {
+    bytes: &'s [u8],
+    topic: &'s str,
+    broker_name: &'s str,
+) -> Frame<'s> {
     let (properties, body) = bytes.split_at_checked(send.parts.properties).unwrap_or_default();
     let body = body.get(..send.parts.body).unwrap_or_default();
     let Request { code, batch, sys_flag, reconsume_times, max_reconsume_times } = send.request;
@@ -81,7 +80,6 @@ pub(crate) fn encode(
         flag: if send.mode == SendMode::OneWay { FLAG_ONE_WAY } else { 0 },
         remark: None,
     };
-    let mut frame = FrameEncoder::begin(writer, head);
     let header = SendMessageRequestHeader {
         producer_group: group.as_str().into(),
         topic: topic.into(),
@@ -96,12 +94,11 @@ pub(crate) fn encode(
         unit_mode: Some(config.unit_mode),
         max_reconsume_times: max_reconsume_times.filter(|_| first),
         batch: Some(batch),
-        broker_name: Some(broker_name.as_str().into()),
+        broker_name: Some(broker_name.into()),
     };
-    header.encode(code, &mut frame.fields());
-    let mut frame = frame.body();
-    frame.writer().put(body);
-    frame.finish();
+    let mut frame = Frame::new(head, Body::Bytes(body));
+    header.visit(code, &mut |key, value| frame.put(key, value));
+    frame
 }
 
 /// Reads the answer of a broker that stored the message (`MQClientAPIImpl#processSendResponse`).

@@ -134,6 +134,14 @@ impl FieldWriter<'_, '_> {
         }
     }
 
+    /// A field of any kind.
+    pub fn put(&mut self, key: &str, value: FieldValue<'_>) {
+        match value {
+            FieldValue::Text(text) => self.text(key, text),
+            FieldValue::Int(number) => self.int(key, number),
+        }
+    }
+
     /// A text field.
     pub fn text(&mut self, key: &str, value: Text<'_>) {
         self.value(key, &mut |writer, json| {
@@ -192,7 +200,33 @@ pub(super) fn put_counted(writer: &mut Writer<'_>, put: &mut dyn FnMut(&mut Writ
     writer.set_u32(at, u32::try_from(len).unwrap_or(u32::MAX));
 }
 
-/// A typed header field: how it is read from a text and written to one.
+/// The value of a field that is to be written.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_enums, reason = "the reference's headers have no other kinds")]
+pub enum FieldValue<'a> {
+    /// A text.
+    Text(Text<'a>),
+    /// A decimal number.
+    Int(i64),
+}
+
+impl FieldValue<'_> {
+    /// Calls `sink` with valid UTF-8 pieces that make up the value as its reader will have it.
+    pub fn decode(&self, sink: &mut dyn FnMut(&[u8])) {
+        match self {
+            Self::Text(text) => text.decode(sink),
+            Self::Int(number) => {
+                let mut digits = [0u8; 20];
+                let mut writer = Writer::new(&mut digits);
+                writer.put_decimal(*number);
+                let len = writer.filled();
+                sink(digits.get(..len).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// A typed header field: how it is read from a text, and what is written of it.
 pub trait Field<'a>: Sized {
     /// Reads the field `key`.
     ///
@@ -200,8 +234,8 @@ pub trait Field<'a>: Sized {
     /// `Missing` if it is required and absent, otherwise what is wrong with its value.
     fn read(key: &'static str, value: Option<Text<'a>>) -> Result<Self, DecodeError>;
 
-    /// Writes the field, or nothing if it is absent.
-    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>);
+    /// What is written, if the field is there.
+    fn value(&self) -> Option<FieldValue<'a>>;
 }
 
 fn required<'a>(key: &'static str, value: Option<Text<'a>>) -> Result<Text<'a>, DecodeError> {
@@ -213,41 +247,41 @@ impl<'a> Field<'a> for Text<'a> {
         required(key, value)
     }
 
-    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
-        fields.text(key, *self);
+    fn value(&self) -> Option<FieldValue<'a>> {
+        Some(FieldValue::Text(*self))
     }
 }
 
-impl Field<'_> for i32 {
-    fn read(key: &'static str, value: Option<Text<'_>>) -> Result<Self, DecodeError> {
+impl<'a> Field<'a> for i32 {
+    fn read(key: &'static str, value: Option<Text<'a>>) -> Result<Self, DecodeError> {
         required(key, value)?.parse(key)
     }
 
-    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
-        fields.int(key, (*self).into());
+    fn value(&self) -> Option<FieldValue<'a>> {
+        Some(FieldValue::Int((*self).into()))
     }
 }
 
-impl Field<'_> for i64 {
-    fn read(key: &'static str, value: Option<Text<'_>>) -> Result<Self, DecodeError> {
+impl<'a> Field<'a> for i64 {
+    fn read(key: &'static str, value: Option<Text<'a>>) -> Result<Self, DecodeError> {
         required(key, value)?.parse(key)
     }
 
-    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
-        fields.int(key, *self);
+    fn value(&self) -> Option<FieldValue<'a>> {
+        Some(FieldValue::Int(*self))
     }
 }
 
 /// Anything but `true` in any case reads as false (`Boolean#parseBoolean`).
-impl Field<'_> for bool {
-    fn read(key: &'static str, value: Option<Text<'_>>) -> Result<Self, DecodeError> {
+impl<'a> Field<'a> for bool {
+    fn read(key: &'static str, value: Option<Text<'a>>) -> Result<Self, DecodeError> {
         let mut buffer = [0u8; 4];
         let value = required(key, value)?;
         Ok(value.decode_into(&mut buffer).is_some_and(|text| text.eq_ignore_ascii_case("true")))
     }
 
-    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
-        fields.bool(key, *self);
+    fn value(&self) -> Option<FieldValue<'a>> {
+        Some(FieldValue::Text(Text::from(if *self { "true" } else { "false" })))
     }
 }
 
@@ -256,9 +290,7 @@ impl<'a, T: Field<'a>> Field<'a> for Option<T> {
         value.map(|value| T::read(key, Some(value))).transpose()
     }
 
-    fn write(&self, key: &str, fields: &mut FieldWriter<'_, '_>) {
-        if let Some(value) = self {
-            value.write(key, fields);
-        }
+    fn value(&self) -> Option<FieldValue<'a>> {
+        self.as_ref().and_then(T::value)
     }
 }

@@ -4,7 +4,7 @@ mod send_message;
 
 pub use send_message::{SendMessageRequestHeader, SendMessageResponseHeader};
 
-use super::fields::{ExtFields, Field, FieldWriter};
+use super::fields::{ExtFields, Field, FieldValue, FieldWriter};
 use super::{DecodeError, Text};
 
 /// A table of fields becomes a struct that reads and writes them.
@@ -35,9 +35,16 @@ macro_rules! headers {
                 Ok(Self { $($field: Field::read($key, $field)?,)* })
             }
 
+            /// Calls `sink` with each field that is there.
+            pub fn visit<'o>(&self, sink: &mut dyn FnMut(&'static str, FieldValue<'o>)) $(where $lt: 'o)? {
+                $(if let Some(value) = Field::value(&self.$field) {
+                    sink($key, value);
+                })*
+            }
+
             /// Writes the fields.
             pub fn encode(&self, fields: &mut FieldWriter<'_, '_>) {
-                $(self.$field.write($key, fields);)*
+                self.visit(&mut |key, value| fields.put(key, value));
             }
         }
     )* };

@@ -215,6 +215,33 @@ impl ProducerBuilder {
         self
     }
 
+    /// The namespace that each request names beside its topic (5.x): none.
+    pub fn namespace_v2(mut self, namespace: impl Into<String>) -> Self {
+        self.names.namespace_v2 = Some(namespace.into());
+        self
+    }
+
+    /// The account that signs all requests: none. It needs a [`secret_key`](Self::secret_key) too.
+    #[cfg(feature = "acl")]
+    pub fn access_key(mut self, access_key: impl Into<String>) -> Self {
+        self.names.account.access_key = Some(access_key.into());
+        self
+    }
+
+    /// The account's secret.
+    #[cfg(feature = "acl")]
+    pub fn secret_key(mut self, secret_key: impl Into<String>) -> Self {
+        self.names.account.secret_key = Some(secret_key.into());
+        self
+    }
+
+    /// The token of the account's session, if it has one.
+    #[cfg(feature = "acl")]
+    pub fn security_token(mut self, security_token: impl Into<String>) -> Self {
+        self.names.account.security_token = Some(security_token.into());
+        self
+    }
+
     /// Whether sends go to a broker's second port, two below its first: no.
     pub const fn vip_channel_enabled(mut self, enabled: bool) -> Self {
         self.vip_channel_enabled = Some(enabled);
@@ -296,6 +323,10 @@ impl ProducerBuilder {
     /// Outside a tokio runtime.
     pub fn start(self) -> Result<Producer, StartError> {
         let name_servers = name_servers::parse(&self.namesrv_addr).map_err(StartError::NameServer)?;
+        #[cfg(feature = "acl")]
+        if !self.names.account.is_complete() {
+            return Err(StartError::Setting("access_key and secret_key belong together".to_owned()));
+        }
         let clock = Clock::start();
         let ip = local_ip(&name_servers);
         let seed = seed();

@@ -4,6 +4,8 @@ use core::fmt;
 use std::sync::Arc;
 
 use heapless::Deque;
+#[cfg(feature = "acl")]
+use rocketlite_core::acl::SessionCredentials;
 use rocketlite_core::message::Message;
 use rocketlite_core::producer::{
     ConfigError, Event, Link, MessageQueue, Producer as Engine, ProducerConfig, ProducerMemory,
@@ -35,6 +37,9 @@ pub(super) struct Names {
     pub(super) name_servers: Vec<Address>,
     pub(super) create_topic_key: Option<String>,
     pub(super) namespace: Option<String>,
+    pub(super) namespace_v2: Option<String>,
+    #[cfg(feature = "acl")]
+    pub(super) account: Account,
     #[cfg(feature = "compress")]
     pub(super) compressor: super::compress::BodyCompressor,
 }
@@ -47,11 +52,49 @@ impl Names {
             config.create_topic_key = topic;
         }
         config.namespace = self.namespace.as_deref();
+        config.namespace_v2 = self.namespace_v2.as_deref();
+        #[cfg(feature = "acl")]
+        {
+            config.session_credentials = self.account.credentials();
+        }
         #[cfg(feature = "compress")]
         {
             config.compressor = Some(&self.compressor);
         }
         config
+    }
+}
+
+/// Who signs requests.
+#[cfg(feature = "acl")]
+#[derive(Clone, Default)]
+pub(super) struct Account {
+    pub(super) access_key: Option<String>,
+    pub(super) secret_key: Option<String>,
+    pub(super) security_token: Option<String>,
+}
+
+#[cfg(feature = "acl")]
+impl Account {
+    /// Whether there is a name and a secret, or neither.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.access_key.is_some() == self.secret_key.is_some()
+    }
+
+    fn credentials(&self) -> Option<SessionCredentials<'_>> {
+        let credentials = SessionCredentials::new(self.access_key.as_ref()?, self.secret_key.as_ref()?);
+        Some(match &self.security_token {
+            Some(token) => credentials.with_security_token(token),
+            None => credentials,
+        })
+    }
+}
+
+/// Without the secrets, so that they get into no log.
+#[cfg(feature = "acl")]
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("access_key", &self.access_key).finish_non_exhaustive()
     }
 }
 

@@ -42,6 +42,26 @@ fn a_batch_names_its_namespace_and_its_messages_do_not() {
 }
 
 #[test]
+fn a_namespace_of_the_second_kind_is_a_field_of_every_request() {
+    let mut bench = Bench::with(|config| config.namespace_v2 = Some("v2"));
+    let id = bench.send();
+    let question = bench.requests[0].clone();
+    bench.answer_route(&[("a", 1)]);
+    let heartbeat = bench.take(RequestCode::HEART_BEAT);
+    bench.answer(&heartbeat, 0, &[], b"");
+    let request = bench.take(RequestCode::SEND_MESSAGE_V2);
+    assert_eq!(request.fields["b"], "T");
+    bench.answer_stored(&request, 0);
+    assert!(bench.outcome(id).is_ok());
+    bench.producer.shutdown(bench.now);
+    bench.drive();
+    let farewell = bench.take(RequestCode::UNREGISTER_CLIENT);
+    for request in [question, heartbeat, request, farewell] {
+        assert_eq!((request.fields["nsd"].as_str(), request.fields["ns"].as_str()), ("true", "v2"));
+    }
+}
+
+#[test]
 fn limits_hold_for_names_with_their_namespace() {
     let mut bench = in_namespace();
     let topic = "t".repeat(125);

@@ -1,7 +1,7 @@
 //! The header of sends: one content under two sets of names, and its answer.
 
 use super::super::code::RequestCode;
-use super::super::fields::{ExtFields, Field, FieldWriter};
+use super::super::fields::{ExtFields, Field, FieldValue, FieldWriter};
 use super::super::{DecodeError, Text};
 use super::headers;
 
@@ -110,24 +110,34 @@ impl<'a> SendMessageRequestHeader<'a> {
         })
     }
 
+    /// Calls `sink` with each field of a request with `code` that is there.
+    pub fn visit(&self, code: RequestCode, sink: &mut dyn FnMut(&'static str, FieldValue<'a>)) {
+        let values = [
+            self.producer_group.value(),
+            self.topic.value(),
+            self.default_topic.value(),
+            self.default_topic_queue_nums.value(),
+            self.queue_id.value(),
+            self.sys_flag.value(),
+            self.born_timestamp.value(),
+            self.flag.value(),
+            self.properties.value(),
+            self.reconsume_times.value(),
+            self.unit_mode.value(),
+            self.max_reconsume_times.value(),
+            self.batch.value(),
+            self.broker_name.value(),
+        ];
+        for (key, value) in keys(code).iter().zip(values) {
+            if let Some(value) = value {
+                sink(key, value);
+            }
+        }
+    }
+
     /// Writes the header of a request with `code`.
     pub fn encode(&self, code: RequestCode, fields: &mut FieldWriter<'_, '_>) {
-        let keys = keys(code);
-        let key = |place: usize| keys.get(place).copied().unwrap_or_default();
-        self.producer_group.write(key(0), fields);
-        self.topic.write(key(1), fields);
-        self.default_topic.write(key(2), fields);
-        self.default_topic_queue_nums.write(key(3), fields);
-        self.queue_id.write(key(4), fields);
-        self.sys_flag.write(key(5), fields);
-        self.born_timestamp.write(key(6), fields);
-        self.flag.write(key(7), fields);
-        self.properties.write(key(8), fields);
-        self.reconsume_times.write(key(9), fields);
-        self.unit_mode.write(key(10), fields);
-        self.max_reconsume_times.write(key(11), fields);
-        self.batch.write(key(12), fields);
-        self.broker_name.write(key(13), fields);
+        self.visit(code, &mut |key, value| fields.put(key, value));
     }
 }
 

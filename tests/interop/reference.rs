@@ -1,11 +1,13 @@
 //! The scripts beside this file, as values.
 
 use core::time::Duration;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rocketlite::producer::SendResult;
 use rocketlite_tests::program::run_within;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Releases whose servers and clients are all to be had.
 pub(crate) const VERSIONS: [&str; 2] = ["4.9.7", "5.4.0"];
@@ -43,6 +45,27 @@ pub(crate) fn java(version: &str, program: &str, arguments: &[&str], input: &str
 /// The program of the Go client.
 pub(crate) fn go(arguments: &[&str]) -> Vec<Value> {
     lines(&checked(with(script("go.sh"), arguments), ""))
+}
+
+/// Has the Java client look for messages that were acknowledged, each with the CRC-32 of its body.
+///
+/// # Panics
+/// If it does not find all of them as they were sent.
+pub(crate) fn find_all(
+    version: &str,
+    name_server: &str,
+    topic: &str,
+    sent: impl IntoIterator<Item = (SendResult, u32)>,
+) {
+    let (mut lines, mut count) = (String::new(), 0);
+    for (result, body_crc) in sent {
+        let id = result.offset_message_id.expect("the broker gives one").to_string();
+        let line = json!({ "offsetMsgId": id, "msgId": result.message_id.to_string(), "body_crc": body_crc });
+        writeln!(lines, "{line}").expect("memory suffices");
+        count += 1;
+    }
+    let found = java(version, "Find", &["--namesrv", name_server, "--topic", topic], &lines);
+    assert_eq!(found, [json!({"found": count, "missing": 0, "different": 0})], "{version} {topic}");
 }
 
 /// A real name server and broker; they stop with this value.

@@ -4,6 +4,7 @@
 //! `ROCKETLITE_INTEROP=1` asks for these tests; without it they say that they were skipped. They need `java`, `mvn`
 //! and `go`, and download the reference once. `README.md` beside this file says what the scripts do.
 
+mod failures;
 mod modes;
 mod reference;
 mod to_apache;

@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_mins(2);
 
 /// What `future` comes to.
 #[track_caller]
-fn within<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
+pub(crate) fn within<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
     let caller = core::panic::Location::caller();
     async move {
         let outcome = tokio::time::timeout(DEADLINE, future).await;
@@ -26,7 +26,7 @@ fn within<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
     }
 }
 
-fn producer(name_server: &str) -> Arc<Producer> {
+pub(crate) fn producer(name_server: &str) -> Arc<Producer> {
     Arc::new(Producer::builder("interop_producers").namesrv_addr(name_server).start().expect("it starts"))
 }
 

@@ -2,8 +2,10 @@
 
 use core::time::Duration;
 use std::fmt::Write as _;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use rocketlite::producer::SendResult;
 use rocketlite_tests::program::run_within;
@@ -71,6 +73,8 @@ pub(crate) fn find_all(
 /// A real name server and broker; they stop with this value.
 #[derive(Debug)]
 pub(crate) struct Apache {
+    version: String,
+    configuration: String,
     folder: PathBuf,
     pub(crate) name_server: String,
 }
@@ -79,12 +83,44 @@ impl Apache {
     /// Starts a release, with further lines of its broker's configuration.
     pub(crate) fn start(version: &str, name: &str, configuration: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("rocketlite-{name}-{version}-{}", std::process::id()));
-        let mut command = with(script("apache.sh"), &["start", version]);
-        command.arg(&folder);
-        let output = checked(command, configuration);
-        let name_server =
-            output.lines().find_map(|line| line.strip_prefix("NAMESRV=")).expect("it says where");
-        Self { folder, name_server: name_server.to_owned() }
+        let (version, configuration) = (version.to_owned(), configuration.to_owned());
+        let mut apache = Self { version, configuration, folder, name_server: String::new() };
+        apache.name_server = apache.launch();
+        apache
+    }
+
+    /// Starts both, and returns the name server's address.
+    fn launch(&self) -> String {
+        let mut command = with(script("apache.sh"), &["start", &self.version]);
+        command.arg(&self.folder);
+        let output = checked(command, &self.configuration);
+        let name_server = output.lines().find_map(|line| line.strip_prefix("NAMESRV="));
+        name_server.expect("it says where").to_owned()
+    }
+
+    /// Ends both at once, as a power failure would but for the memory that the system keeps.
+    pub(crate) fn kill(&self) {
+        let mut command = with(script("apache.sh"), &["kill"]);
+        command.arg(&self.folder);
+        checked(command, "");
+    }
+
+    /// Starts both again where they were, with the messages they had.
+    pub(crate) fn start_again(&self) {
+        assert_eq!(self.launch(), self.name_server, "somebody else has taken its ports");
+    }
+
+    /// Ends only the name server, at once.
+    pub(crate) fn kill_name_server(&self) {
+        let processes = std::fs::read_to_string(self.folder.join("processes")).expect("it runs");
+        let id = processes.split(' ').next().expect("the name server's process is the first");
+        let status = Command::new("sh").args(["-c", "kill -s KILL \"$0\"", id]).status();
+        assert!(status.is_ok_and(|status| status.success()), "no signal was sent");
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while TcpStream::connect(&self.name_server).is_ok() {
+            assert!(Instant::now() < deadline, "it listens on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

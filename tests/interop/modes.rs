@@ -26,7 +26,7 @@ pub(crate) fn within<T>(future: impl Future<Output = T>) -> impl Future<Output =
     }
 }
 
-pub(crate) fn producer(name_server: &str) -> Arc<Producer> {
+pub(crate) fn start(name_server: &str) -> Arc<Producer> {
     Arc::new(Producer::builder("interop_producers").namesrv_addr(name_server).start().expect("it starts"))
 }
 
@@ -153,7 +153,7 @@ async fn each_way_of_sending_arrives_at_the_java_consumer_as_it_should() {
     }
     for version in VERSIONS {
         let apache = Apache::start(version, "ways", "");
-        let producer = producer(&apache.name_server);
+        let producer = start(&apache.name_server);
         let delayed = send_delayed(&producer).await;
         send_to_queues(&producer).await;
         send_hashed(&producer).await;
@@ -181,7 +181,7 @@ async fn a_message_almost_as_large_as_may_be_is_found_whole() {
     }
     for version in VERSIONS {
         let apache = Apache::start(version, "large", "");
-        let producer = producer(&apache.name_server);
+        let producer = start(&apache.name_server);
         let body: Vec<u8> =
             (0..(4 << 20) - 1_024).map(|at: usize| (at * 31 + at / 256).to_le_bytes()[0]).collect();
         let result = within(producer.send(&Message::new("Large", &body))).await.expect("it is stored");

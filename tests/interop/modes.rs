@@ -10,7 +10,7 @@ use rocketlite_core::message::stored::StoredMessage;
 use rocketlite_tests::raw::RawClient;
 use serde_json::Value;
 
-use crate::reference::{Apache, VERSIONS, find_all, java};
+use crate::reference::{Apache, PATIENT, VERSIONS, find_all, java};
 use crate::wanted;
 
 /// The longest that anything here is waited for, the scripts apart. Nothing is expected to take so long.
@@ -26,8 +26,16 @@ pub(crate) fn within<T>(future: impl Future<Output = T>) -> impl Future<Output =
     }
 }
 
+/// A producer with the default settings.
 pub(crate) fn start(name_server: &str) -> Arc<Producer> {
     Arc::new(Producer::builder("interop_producers").namesrv_addr(name_server).start().expect("it starts"))
+}
+
+/// A producer that does not mind how slow the machine is.
+pub(crate) fn start_patient(name_server: &str) -> Arc<Producer> {
+    let builder = Producer::builder("interop_producers").namesrv_addr(name_server);
+    let builder = builder.send_msg_timeout(DEADLINE).mq_client_api_timeout(DEADLINE);
+    Arc::new(builder.start().expect("it starts"))
 }
 
 /// Where messages go that the consumer is to see.
@@ -152,8 +160,8 @@ async fn each_way_of_sending_arrives_at_the_java_consumer_as_it_should() {
         return;
     }
     for version in VERSIONS {
-        let apache = Apache::start(version, "ways", "");
-        let producer = start(&apache.name_server);
+        let apache = Apache::start(version, "ways", PATIENT);
+        let producer = start_patient(&apache.name_server);
         let delayed = send_delayed(&producer).await;
         send_to_queues(&producer).await;
         send_hashed(&producer).await;
@@ -180,8 +188,8 @@ async fn a_message_almost_as_large_as_may_be_is_found_whole() {
         return;
     }
     for version in VERSIONS {
-        let apache = Apache::start(version, "large", "");
-        let producer = start(&apache.name_server);
+        let apache = Apache::start(version, "large", PATIENT);
+        let producer = start_patient(&apache.name_server);
         let body: Vec<u8> =
             (0..(4 << 20) - 1_024).map(|at: usize| (at * 31 + at / 256).to_le_bytes()[0]).collect();
         let result = within(producer.send(&Message::new("Large", &body))).await.expect("it is stored");

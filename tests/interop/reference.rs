@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 /// Releases whose servers and clients are all to be had.
 pub(crate) const VERSIONS: [&str; 2] = ["4.9.7", "5.4.0"];
 
+/// Has a broker take every message however slow the machine is; by default it refuses those that have waited 200 ms.
+pub(crate) const PATIENT: &str = "brokerFastFailureEnable=false\nosPageCacheBusyTimeOutMills=60000\n";
+
 /// The longest that a script may take, downloads included.
 const DEADLINE: Duration = Duration::from_mins(15);
 

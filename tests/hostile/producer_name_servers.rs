@@ -88,7 +88,7 @@ async fn routes_that_make_no_sense_are_no_routes() {
         ("{".into(), &no_route),
         ("[]".into(), &no_route),
         ("{}".into(), &no_route),
-        ("[".repeat(100_000), &over_limit),
+        ("[".repeat(100_000), &no_route),
         (queues("-1"), &no_route),
         (queues("0"), &no_route),
         (queues("2147483647"), &over_limit),

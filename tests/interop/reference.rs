@@ -1,14 +1,21 @@
 //! The scripts beside this file, as values.
 
 use core::time::Duration;
+use std::fmt::Write as _;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
+use rocketlite::producer::SendResult;
 use rocketlite_tests::program::run_within;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Releases whose servers and clients are all to be had.
 pub(crate) const VERSIONS: [&str; 2] = ["4.9.7", "5.4.0"];
+
+/// Has a broker take every message however slow the machine is; by default it refuses those that have waited 200 ms.
+pub(crate) const PATIENT: &str = "brokerFastFailureEnable=false\nosPageCacheBusyTimeOutMills=60000\n";
 
 /// The longest that a script may take, downloads included.
 const DEADLINE: Duration = Duration::from_mins(15);
@@ -45,9 +52,32 @@ pub(crate) fn go(arguments: &[&str]) -> Vec<Value> {
     lines(&checked(with(script("go.sh"), arguments), ""))
 }
 
+/// Has the Java client look for messages that were acknowledged, each with the CRC-32 of its body.
+///
+/// # Panics
+/// If it does not find all of them as they were sent.
+pub(crate) fn find_all(
+    version: &str,
+    name_server: &str,
+    topic: &str,
+    sent: impl IntoIterator<Item = (SendResult, u32)>,
+) {
+    let (mut lines, mut count) = (String::new(), 0);
+    for (result, body_crc) in sent {
+        let id = result.offset_message_id.expect("the broker gives one").to_string();
+        let line = json!({ "offsetMsgId": id, "msgId": result.message_id.to_string(), "body_crc": body_crc });
+        writeln!(lines, "{line}").expect("memory suffices");
+        count += 1;
+    }
+    let found = java(version, "Find", &["--namesrv", name_server, "--topic", topic], &lines);
+    assert_eq!(found, [json!({"found": count, "missing": 0, "different": 0})], "{version} {topic}");
+}
+
 /// A real name server and broker; they stop with this value.
 #[derive(Debug)]
 pub(crate) struct Apache {
+    version: String,
+    configuration: String,
     folder: PathBuf,
     pub(crate) name_server: String,
 }
@@ -56,12 +86,44 @@ impl Apache {
     /// Starts a release, with further lines of its broker's configuration.
     pub(crate) fn start(version: &str, name: &str, configuration: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("rocketlite-{name}-{version}-{}", std::process::id()));
-        let mut command = with(script("apache.sh"), &["start", version]);
-        command.arg(&folder);
-        let output = checked(command, configuration);
-        let name_server =
-            output.lines().find_map(|line| line.strip_prefix("NAMESRV=")).expect("it says where");
-        Self { folder, name_server: name_server.to_owned() }
+        let (version, configuration) = (version.to_owned(), configuration.to_owned());
+        let mut apache = Self { version, configuration, folder, name_server: String::new() };
+        apache.name_server = apache.launch();
+        apache
+    }
+
+    /// Starts both, and returns the name server's address.
+    fn launch(&self) -> String {
+        let mut command = with(script("apache.sh"), &["start", &self.version]);
+        command.arg(&self.folder);
+        let output = checked(command, &self.configuration);
+        let name_server = output.lines().find_map(|line| line.strip_prefix("NAMESRV="));
+        name_server.expect("it says where").to_owned()
+    }
+
+    /// Ends both at once, as a power failure would but for the memory that the system keeps.
+    pub(crate) fn kill(&self) {
+        let mut command = with(script("apache.sh"), &["kill"]);
+        command.arg(&self.folder);
+        checked(command, "");
+    }
+
+    /// Starts both again where they were, with the messages they had.
+    pub(crate) fn start_again(&self) {
+        assert_eq!(self.launch(), self.name_server, "somebody else has taken its ports");
+    }
+
+    /// Ends only the name server, at once.
+    pub(crate) fn kill_name_server(&self) {
+        let processes = std::fs::read_to_string(self.folder.join("processes")).expect("it runs");
+        let id = processes.split(' ').next().expect("the name server's process is the first");
+        let status = Command::new("sh").args(["-c", "kill -s KILL \"$0\"", id]).status();
+        assert!(status.is_ok_and(|status| status.success()), "no signal was sent");
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while TcpStream::connect(&self.name_server).is_ok() {
+            assert!(Instant::now() < deadline, "it listens on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

@@ -72,6 +72,7 @@ final class Consume {
             "keys", message.getKeys(),
             "queueId", message.getQueueId(),
             "queueOffset", message.getQueueOffset(),
+            "storeTimestamp", message.getStoreTimestamp(),
             "properties", message.getProperties());
         left.countDown();
     }

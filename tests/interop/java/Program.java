@@ -1,3 +1,6 @@
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -17,6 +20,10 @@ final class Program {
     interface Work {
         void run(Program program) throws Exception;
     }
+
+    /** JSON is UTF-8, whatever the locale. */
+    private static final PrintStream OUT =
+        new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
 
     private final Map<String, String> values = new HashMap<>();
 
@@ -101,7 +108,7 @@ final class Program {
                 line.put((String) namesAndValues[i], namesAndValues[i + 1]);
             }
         }
-        System.out.println(RemotingSerializable.toJson(line, false));
+        OUT.println(RemotingSerializable.toJson(line, false));
     }
 
     static byte[] utf8(String text) {

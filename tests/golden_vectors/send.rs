@@ -126,18 +126,18 @@ fn send(case: &Value, rules: Rules, world: &mut World<Servers>, names: &mut Name
     let sources: Vec<Source<'_>> = list(case, "messages").iter().map(Source::of).collect();
     let messages: Vec<Message<'_>> = sources.iter().map(Source::message).collect();
     let accepted = submit(case, world, &messages);
-    let (outcome, elapsed) = match accepted {
-        Err(error) => (trace::refused(case, &error), Duration::ZERO),
-        Ok(id) => {
-            let elapsed = world.run_until_sent(id);
-            (trace::outcome(case, rules, world, names, id), elapsed)
-        }
+    let elapsed = accepted.as_ref().map_or(Duration::ZERO, |id| world.run_until_sent(*id));
+    // Before the outcome: ids are named in the order of the requests.
+    let received = world.script.received(names);
+    let outcome = match accepted {
+        Err(error) => trace::refused(case, &error),
+        Ok(id) => trace::outcome(case, rules, world, names, id),
     };
     let timeout = case["producer"]["sendMsgTimeout"].as_u64().unwrap_or(3_000);
     json!({
         "lookups": world.script.lookups(),
         "selects": trace::selects(case, rules, world),
-        "received": world.script.received(names),
+        "received": received,
         "faults": trace::faults(case, rules, world),
         "outcome": outcome,
         "elapsed_timeouts": u64::try_from(elapsed.as_millis()).unwrap() / timeout,

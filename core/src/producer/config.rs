@@ -269,24 +269,78 @@ impl core::error::Error for ConfigError<'_> {}
 mod tests {
     use super::*;
 
+    /// Every field is named, so that a new setting does not compile without its default in the reference.
     #[test]
     fn defaults_are_those_of_the_reference() {
-        let config = ProducerConfig::new("PG", "c", &[]);
-        assert_eq!(config.send_msg_timeout.as_millis(), 3_000);
-        assert_eq!(config.retry_times_when_send_failed, 2);
-        assert_eq!(config.default_topic_queue_nums, 4);
-        assert_eq!(config.rules, Rules::V5);
-        assert_eq!((config.detect_timeout.as_millis(), config.detect_interval.as_millis()), (200, 2_000));
-        assert!(!config.start_detector_enable);
-        assert!(!config.retry_another_broker_when_not_store_ok && !config.send_latency_fault_enable);
-        assert_eq!(config.max_message_size, 4 << 20);
-        assert_eq!(config.create_topic_key, "TBW102");
-        assert_eq!(config.compress_msg_body_over_howmuch, 4_096);
-        assert!(config.compressor.is_none());
-        assert!(!config.unit_mode && config.send_smart_msg);
-        assert_eq!(config.check(), Err(ConfigError::NoNameServer));
-        assert_eq!((config.namespace, config.vip_channel_enabled), (None, false));
-        assert!(matches!(ProducerConfig::new("", "c", &[]).group(), Err(ConfigError::ProducerGroup(_))));
+        let ProducerConfig {
+            producer_group: _,
+            client_id: _,
+            name_servers: _,
+            // DefaultMQProducer
+            create_topic_key: "TBW102",
+            default_topic_queue_nums: 4,
+            send_msg_timeout,
+            compress_msg_body_over_howmuch: 4_096,
+            retry_times_when_send_failed: 2,
+            retry_times_when_send_async_failed: 2,
+            retry_another_broker_when_not_store_ok: false,
+            more_retry_response_codes: [],
+            max_message_size: 4_194_304,
+            send_latency_fault_enable: false,
+            start_detector_enable: false,
+            send_smart_msg: true,
+            // -1 in DefaultMQProducer
+            send_msg_max_timeout_per_request: None,
+            // ClientConfig
+            unit_mode: false,
+            namespace: None,
+            namespace_v2: None,
+            vip_channel_enabled: false,
+            poll_name_server_interval,
+            heartbeat_broker_interval,
+            mq_client_api_timeout,
+            detect_timeout,
+            detect_interval,
+            // NettyClientConfig, NettyDecoder and RemotingCommand
+            connect_timeout,
+            client_channel_max_idle_time,
+            client_close_socket_if_timeout: true,
+            max_frame_size: 16_777_216,
+            serialize_type: SerializeType::Json,
+            // What Java has no setting for, or has of itself.
+            language: LanguageCode::RUST,
+            version: version::V5_3_1,
+            rules: Rules::V5,
+            compressor: None,
+            reserve_time_for_retry: false,
+            first_queue_index: None,
+            client_ip: _,
+            process_id: _,
+            loader_hash: _,
+            #[cfg(feature = "acl")]
+                session_credentials: None,
+        } = ProducerConfig::new("PG", "c", &[])
+        else {
+            panic!("a default is not the reference's");
+        };
+        let times = [
+            send_msg_timeout,
+            poll_name_server_interval,
+            heartbeat_broker_interval,
+            mq_client_api_timeout,
+            detect_timeout,
+            detect_interval,
+            connect_timeout,
+            client_channel_max_idle_time,
+        ];
+        let expected = [3_000, 30_000, 30_000, 3_000, 200, 2_000, 3_000, 120_000];
+        assert_eq!(times.map(|time| time.as_millis()), expected);
+    }
+
+    #[test]
+    fn a_configuration_needs_a_group_a_client_id_and_a_name_server() {
+        assert_eq!(ProducerConfig::new("PG", "c", &[]).check(), Err(ConfigError::NoNameServer));
         assert_eq!(ProducerConfig::new("PG", "", &[]).check(), Err(ConfigError::NoClientId));
+        assert!(matches!(ProducerConfig::new("", "c", &[]).group(), Err(ConfigError::ProducerGroup(_))));
     }
 }

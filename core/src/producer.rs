@@ -154,14 +154,7 @@ impl<'m> Producer<'m> {
         message: &Message<'a>,
         queue: &MessageQueue<'_>,
     ) -> Result<SendId, SubmitError<'a>> {
-        let queue_id = u16::try_from(queue.queue_id).map_err(|_| SubmitError::QueueId)?;
-        self.state.submit(
-            now,
-            Content::One(message),
-            Target::Queue(queue_id),
-            queue.broker_name,
-            SendMode::Async,
-        )
+        self.submit_to(now, message, queue, SendMode::Async)
     }
 
     /// Sends without asking for an answer: the send ends when its last byte was handed to the driver
@@ -187,14 +180,18 @@ impl<'m> Producer<'m> {
         message: &Message<'a>,
         queue: &MessageQueue<'_>,
     ) -> Result<SendId, SubmitError<'a>> {
+        self.submit_to(now, message, queue, SendMode::Sync)
+    }
+
+    fn submit_to<'a>(
+        &mut self,
+        now: Instant,
+        message: &Message<'a>,
+        queue: &MessageQueue<'_>,
+        mode: SendMode,
+    ) -> Result<SendId, SubmitError<'a>> {
         let queue_id = u16::try_from(queue.queue_id).map_err(|_| SubmitError::QueueId)?;
-        self.state.submit(
-            now,
-            Content::One(message),
-            Target::Queue(queue_id),
-            queue.broker_name,
-            SendMode::Sync,
-        )
+        self.state.submit(now, Content::One(message), Target::Queue(queue_id), queue.broker_name, mode)
     }
 
     /// Sends to the queue that belongs to `hash`, in one attempt (`SelectMessageQueueByHash`): messages of one hash stay

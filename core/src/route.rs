@@ -338,4 +338,4 @@ const fn over_limit(limit: &'static str) -> DecodeError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

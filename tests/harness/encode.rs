@@ -1,5 +1,6 @@
 //! Encodings as bytes of their own.
 
+use rocketlite_core::wire::command::{CommandHead, FrameEncoder};
 use rocketlite_core::wire::cursor::Writer;
 
 /// What `put` writes. It is written twice, once whole and once in small windows, which must agree.
@@ -27,3 +28,16 @@ pub fn encoded(put: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
 
 /// Not a multiple of any field's size.
 const WINDOW: usize = 61;
+
+/// One whole command.
+pub fn command(head: CommandHead<'_>, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    encoded(|writer| {
+        let mut frame = FrameEncoder::begin(writer, head);
+        for (key, value) in fields {
+            frame.fields().text(key, (*value).into());
+        }
+        let mut frame = frame.body();
+        frame.writer().put(body);
+        frame.finish();
+    })
+}

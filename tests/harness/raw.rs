@@ -4,11 +4,11 @@ use core::time::Duration;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::{LanguageCode, RequestCode};
-use rocketlite_core::wire::command::{CommandHead, FrameEncoder, RemotingCommand};
-use rocketlite_core::wire::cursor::Writer;
+use rocketlite_core::wire::command::{CommandHead, RemotingCommand};
 use rocketlite_core::wire::fields::SerializeType;
+
+use crate::encode;
 
 /// One connection.
 #[derive(Debug)]
@@ -50,18 +50,8 @@ impl RawClient {
             flag: 0,
             remark: None,
         };
-        let mut buffer = vec![0; body.len() + 64 * 1024];
-        let mut writer = Writer::new(&mut buffer);
-        let mut frame = FrameEncoder::begin(&mut writer, head);
-        for (key, value) in fields {
-            frame.fields().text(key, Text::from(*value));
-        }
-        let mut frame = frame.body();
-        frame.writer().put(body);
-        frame.finish();
-        assert!(writer.is_complete(), "a larger header than this client is made for");
-        let len = writer.filled();
-        self.stream.write_all(&buffer[..len]).expect("the peer takes it");
+        let frame = encode::command(head, fields, body);
+        self.stream.write_all(&frame).expect("the peer takes it");
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).expect("an answer");
         let mut frame = vec![0; usize::try_from(u32::from_be_bytes(length)).expect("it fits")];

@@ -7,10 +7,11 @@ use rocketlite_core::engine::{Address, ConnectionId, ConnectionRequest, Engine a
 use rocketlite_core::producer::{Event, Producer, ProducerConfig, ProducerStorage};
 use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::{LanguageCode, RequestCode};
-use rocketlite_core::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder, RemotingCommand};
-use rocketlite_core::wire::cursor::Writer;
+use rocketlite_core::wire::command::{CommandHead, FLAG_RESPONSE, RemotingCommand};
 use rocketlite_core::wire::fields::SerializeType;
 use rocketlite_core::{Instant, SendId, WallClock};
+
+use crate::encode;
 
 /// Room for everything but bodies: 8 connections, 8 topics of 64 queues, 8 brokers, 4 sends.
 type Storage = ProducerStorage<8, 8, 64, 8, 4, 1, 65_536, 64>;
@@ -197,9 +198,6 @@ impl<S: Script> World<S> {
 }
 
 /// A server's response.
-///
-/// # Panics
-/// If it is larger than 64 KiB.
 pub fn response(
     opaque: i32,
     code: i32,
@@ -207,8 +205,6 @@ pub fn response(
     fields: &[(&str, &str)],
     body: &[u8],
 ) -> Vec<u8> {
-    let mut buffer = vec![0; 65_536];
-    let mut writer = Writer::new(&mut buffer);
     let head = CommandHead {
         serialize_type: SerializeType::Json,
         code,
@@ -218,15 +214,5 @@ pub fn response(
         flag: FLAG_RESPONSE,
         remark: remark.map(Text::from),
     };
-    let mut frame = FrameEncoder::begin(&mut writer, head);
-    for (key, value) in fields {
-        frame.fields().text(key, Text::from(*value));
-    }
-    let mut frame = frame.body();
-    frame.writer().put(body);
-    frame.finish();
-    assert!(writer.is_complete());
-    let len = writer.filled();
-    buffer.truncate(len);
-    buffer
+    encode::command(head, fields, body)
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 
 use rocketlite_core::wire::code::{LanguageCode, RequestCode};
-use rocketlite_core::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder, RemotingCommand};
+use rocketlite_core::wire::command::{CommandHead, FLAG_RESPONSE, RemotingCommand};
 use rocketlite_core::wire::fields::SerializeType;
-use rocketlite_tests::encode::encoded;
+use rocketlite_tests::encode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -24,24 +24,16 @@ pub(crate) struct Command {
 
 /// The bytes of a command.
 pub(crate) fn frame(code: i32, opaque: i32, flag: i32, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    encoded(|writer| {
-        let head = CommandHead {
-            serialize_type: SerializeType::Json,
-            code,
-            language: LanguageCode::JAVA,
-            version: 477,
-            opaque,
-            flag,
-            remark: None,
-        };
-        let mut frame = FrameEncoder::begin(writer, head);
-        for (key, value) in fields {
-            frame.fields().text(key, (*value).into());
-        }
-        let mut frame = frame.body();
-        frame.writer().put(body);
-        frame.finish();
-    })
+    let head = CommandHead {
+        serialize_type: SerializeType::Json,
+        code,
+        language: LanguageCode::JAVA,
+        version: 477,
+        opaque,
+        flag,
+        remark: None,
+    };
+    encode::command(head, fields, body)
 }
 
 /// The answer to a command.

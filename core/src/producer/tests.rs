@@ -15,6 +15,7 @@ mod routes;
 
 use super::*;
 use crate::message::Message;
+use crate::route::tests::route;
 use crate::send::decision::AttemptOutcome;
 use crate::send::outcome::SendErrorKind;
 use crate::wire::code::{LanguageCode, RequestCode};
@@ -171,7 +172,7 @@ impl Bench {
     }
 
     /// Answers the next route question with queues on brokers, one address each.
-    fn answer_route(&mut self, brokers: &[(&str, u32)]) {
+    fn answer_route(&mut self, brokers: &[(&str, i32)]) {
         let question = self.take(RequestCode::GET_ROUTEINFO_BY_TOPIC);
         self.answer(&question, 0, &[], route(brokers).as_bytes());
     }
@@ -194,7 +195,7 @@ impl Bench {
     }
 
     /// A producer whose topic `T` has two queues on each of these brokers.
-    fn routed(brokers: &[(&str, u32)]) -> (Self, SendId) {
+    fn routed(brokers: &[(&str, i32)]) -> (Self, SendId) {
         let mut bench = Self::new();
         let id = bench.send();
         bench.answer_route(brokers);
@@ -246,16 +247,4 @@ fn response(opaque: i32, code: i32, remark: Option<&str>, fields: &[(&str, &str)
     let len = writer.filled();
     buffer.truncate(len);
     buffer
-}
-
-fn route(brokers: &[(&str, u32)]) -> String {
-    let datas: Vec<_> = brokers
-        .iter()
-        .map(|(b, _)| format!(r#"{{"brokerName":"{b}","brokerAddrs":{{"0":"{b}:1"}}}}"#))
-        .collect();
-    let queues: Vec<_> = brokers
-        .iter()
-        .map(|(b, n)| format!(r#"{{"brokerName":"{b}","perm":6,"readQueueNums":{n},"writeQueueNums":{n}}}"#))
-        .collect();
-    format!(r#"{{"brokerDatas":[{}],"queueDatas":[{}]}}"#, datas.join(","), queues.join(","))
 }

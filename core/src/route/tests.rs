@@ -25,7 +25,8 @@ impl Memory {
     }
 }
 
-fn route(brokers: &[(&str, i32)]) -> StdString {
+/// A route in JSON: of each broker its name and how many queues it has.
+pub(crate) fn route(brokers: &[(&str, i32)]) -> StdString {
     let datas: Vec<_> = brokers
         .iter()
         .map(|(b, _)| format!(r#"{{"brokerName":"{b}","brokerAddrs":{{"0":"{b}:1"}}}}"#))

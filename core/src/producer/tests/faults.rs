@@ -8,7 +8,7 @@ use crate::send::outcome::SendStatus;
 const SEND: RequestCode = RequestCode::SEND_MESSAGE_V2;
 
 /// A producer that avoids brokers and knows the topic `T`, whose first message has been stored.
-fn avoiding(rules: Rules, brokers: &[(&str, u32)]) -> Bench {
+fn avoiding(rules: Rules, brokers: &[(&str, i32)]) -> Bench {
     let mut bench = Bench::with(|config| {
         config.rules = rules;
         config.send_latency_fault_enable = true;

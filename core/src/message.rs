@@ -8,6 +8,9 @@ pub mod properties;
 pub mod stored;
 pub mod sys_flag;
 pub mod validate;
+mod view;
+
+pub use view::MessageView;
 
 use core::fmt;
 

@@ -8,10 +8,13 @@ mod connections;
 mod draft;
 mod event;
 pub(crate) mod frame;
+mod hooks;
 mod lookups;
 mod memory;
+mod options;
 mod probes;
 mod receive;
+mod requests;
 mod sending;
 mod store;
 mod submit;
@@ -23,7 +26,7 @@ pub use config::{ConfigError, MAX_ATTEMPTS, ProducerConfig};
 pub use connections::Link;
 pub use event::{DisconnectReason, Event, SubmitError};
 pub use memory::{ProducerMemory, ProducerStorage};
-pub use submit::MessageQueue;
+pub use options::{Content, MessageQueue, SendOptions};
 
 use core::time::Duration;
 
@@ -34,13 +37,13 @@ use crate::route::{BrokerName, Routes};
 use crate::select::{FaultStrategy, RoundRobin};
 use crate::send::outcome::{SendError, SendResult};
 use crate::send::queue::SendQueue;
-use crate::send::{InFlight, SendId, SendMode, SendState, Target};
+use crate::send::{InFlight, SendId, SendMode, SendState};
 use crate::wire::frame::{Received, Receiver};
 use crate::{Arena, Instant, Rng, SlotId, Slots, WallClock};
 use connections::Links;
-use draft::Content;
 use event::Events;
 use lookups::NameServer;
+use requests::AskedGroup;
 
 /// A RocketMQ producer without sockets and clock. See the [module](self).
 #[derive(Debug)]
@@ -66,6 +69,8 @@ struct State<'m> {
     /// Sends that are done and not announced yet.
     done: SendQueue,
     name_server: NameServer,
+    /// The group that a broker has asked about.
+    asked_group: Option<AskedGroup>,
     phase: Phase,
     /// Counted up with each request; part of its number.
     sequence: u16,
@@ -115,6 +120,7 @@ impl<'m> Producer<'m> {
             events: Events::new(events),
             done: SendQueue::default(),
             name_server,
+            asked_group: None,
             phase: Phase::Running,
             sequence: 0,
             deadline: None,
@@ -131,7 +137,20 @@ impl<'m> Producer<'m> {
     /// # Errors
     /// Why the message was not accepted; then nothing is sent.
     pub fn send<'a>(&mut self, now: Instant, message: &Message<'a>) -> Result<SendId, SubmitError<'a>> {
-        self.state.submit(now, Content::One(message), Target::Any, "", SendMode::Sync)
+        self.send_with(now, message, &SendOptions::new())
+    }
+
+    /// Sends a message or a batch in the way that `options` say.
+    ///
+    /// # Errors
+    /// Why it was not accepted; then nothing is sent.
+    pub fn send_with<'c, 'a: 'c>(
+        &mut self,
+        now: Instant,
+        content: impl Into<Content<'c, 'a>>,
+        options: &SendOptions<'_>,
+    ) -> Result<SendId, SubmitError<'a>> {
+        self.state.submit(now, content.into(), options)
     }
 
     /// Sends to a queue that the producer chooses, as the reference's asynchronous send does: it tries again when no
@@ -140,21 +159,7 @@ impl<'m> Producer<'m> {
     /// # Errors
     /// Why the message was not accepted; then nothing is sent.
     pub fn send_async<'a>(&mut self, now: Instant, message: &Message<'a>) -> Result<SendId, SubmitError<'a>> {
-        self.state.submit(now, Content::One(message), Target::Any, "", SendMode::Async)
-    }
-
-    /// Sends to one queue, as the reference's asynchronous send does: it tries the same broker again when that has not
-    /// answered (`DefaultMQProducer#send(Message, MessageQueue, SendCallback)`).
-    ///
-    /// # Errors
-    /// Why the message was not accepted; then nothing is sent.
-    pub fn send_async_to<'a>(
-        &mut self,
-        now: Instant,
-        message: &Message<'a>,
-        queue: &MessageQueue<'_>,
-    ) -> Result<SendId, SubmitError<'a>> {
-        self.submit_to(now, message, queue, SendMode::Async)
+        self.send_with(now, message, &SendOptions::new().mode(SendMode::Async))
     }
 
     /// Sends without asking for an answer: the send ends when its last byte was handed to the driver
@@ -167,7 +172,7 @@ impl<'m> Producer<'m> {
         now: Instant,
         message: &Message<'a>,
     ) -> Result<SendId, SubmitError<'a>> {
-        self.state.submit(now, Content::One(message), Target::Any, "", SendMode::OneWay)
+        self.send_with(now, message, &SendOptions::new().mode(SendMode::OneWay))
     }
 
     /// Sends to one queue, in one attempt (`DefaultMQProducer#send(Message, MessageQueue)`). The message's topic counts.
@@ -180,18 +185,7 @@ impl<'m> Producer<'m> {
         message: &Message<'a>,
         queue: &MessageQueue<'_>,
     ) -> Result<SendId, SubmitError<'a>> {
-        self.submit_to(now, message, queue, SendMode::Sync)
-    }
-
-    fn submit_to<'a>(
-        &mut self,
-        now: Instant,
-        message: &Message<'a>,
-        queue: &MessageQueue<'_>,
-        mode: SendMode,
-    ) -> Result<SendId, SubmitError<'a>> {
-        let queue_id = u16::try_from(queue.queue_id).map_err(|_| SubmitError::QueueId)?;
-        self.state.submit(now, Content::One(message), Target::Queue(queue_id), queue.broker_name, mode)
+        self.send_with(now, message, &SendOptions::new().to(*queue))
     }
 
     /// Sends to the queue that belongs to `hash`, in one attempt (`SelectMessageQueueByHash`): messages of one hash stay
@@ -205,7 +199,7 @@ impl<'m> Producer<'m> {
         message: &Message<'a>,
         hash: i32,
     ) -> Result<SendId, SubmitError<'a>> {
-        self.state.submit(now, Content::One(message), Target::Hash(hash), "", SendMode::Sync)
+        self.send_with(now, message, &SendOptions::new().by_hash(hash))
     }
 
     /// Sends several messages of one topic as one, with all attempts (`DefaultMQProducer#send(Collection)`): the broker
@@ -226,7 +220,7 @@ impl<'m> Producer<'m> {
         now: Instant,
         messages: &[Message<'a>],
     ) -> Result<SendId, SubmitError<'a>> {
-        self.state.submit(now, Content::Batch(messages), Target::Any, "", SendMode::Sync)
+        self.send_with(now, messages, &SendOptions::new())
     }
 
     /// The outcome of a send, and with it the send's place. [`nb::Error::WouldBlock`] as long as it is in flight; a send
@@ -262,6 +256,11 @@ impl<'m> Producer<'m> {
     /// The name of a broker of an event, empty if its last route is gone.
     pub fn broker_name(&self, broker: SlotId) -> BrokerName {
         self.state.routes.broker_name(broker)
+    }
+
+    /// The name of a topic of an event, as name servers and brokers know it; empty if it was forgotten.
+    pub fn topic_name(&self, topic: SlotId) -> &str {
+        self.state.routes.topics.get(topic).map_or("", |topic| topic.name())
     }
 
     /// How many sends are in flight or wait for their outcome to be taken.

@@ -173,7 +173,7 @@ impl<'m> Routes<'m> {
         match target {
             Target::Queue(queue_id) => Some(QueueRef { broker: self.broker(broker_name)?, queue_id }),
             Target::Hash(hash) => select::by_hash(self.queues(topic), hash),
-            Target::Any => None,
+            Target::Any | Target::Selector(_) => None,
         }
     }
 

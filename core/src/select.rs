@@ -1,13 +1,16 @@
-//! Which queue an attempt goes to: `MQFaultStrategy#selectOneMessageQueue` and `SelectMessageQueueByHash`.
+//! Which queue an attempt goes to: `MQFaultStrategy#selectOneMessageQueue`, `SelectMessageQueueByHash` and selectors of the
+//! caller's.
 //!
 //! [`FaultStrategy`] goes round the queues of a topic and learns from every attempt which brokers to avoid.
 
 mod fault;
 mod round_robin;
+mod selector;
 mod strategy;
 
 pub use fault::{FaultItem, FaultUpdate};
 pub use round_robin::RoundRobin;
+pub use selector::{MessageQueueSelector, PublishQueues};
 pub use strategy::{FaultStrategy, NoQueues, PublishList};
 
 use crate::route::QueueRef;

@@ -6,6 +6,7 @@
 
 pub(crate) mod attempt;
 pub mod decision;
+pub mod hook;
 pub mod outcome;
 pub(crate) mod queue;
 pub(crate) mod request;
@@ -48,10 +49,14 @@ pub struct InFlight {
     /// When the call began: the route lookup counts against the timeout, validation does not.
     pub(crate) first: Instant,
     pub(crate) timeout: Duration,
+    /// Whether the time until a queue is chosen does not count against the timeout.
+    pub(crate) lookup_is_free: bool,
     pub(crate) attempts: u8,
     pub(crate) attempts_total: u8,
     pub(crate) attempt: Attempt,
     pub(crate) last_outcome: Option<AttemptOutcome>,
+    /// Whether hooks were told of an attempt and not yet how it ended.
+    pub(crate) hooked: bool,
     pub(crate) remark: Remark,
     /// What the caller gets, with `Done`. Before that, the result of an attempt that was stored, if there was one.
     pub(crate) outcome: Option<Result<SendResult, SendError>>,
@@ -69,14 +74,18 @@ pub(crate) struct Parts {
     pub(crate) body: usize,
 }
 
-/// How the caller sends, which decides what is tried again (`CommunicationMode`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SendMode {
-    /// By the loop of `DefaultMQProducerImpl#sendDefaultImpl`.
+/// By which rules a message is sent (`CommunicationMode`). Nothing blocks in any of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[expect(clippy::exhaustive_enums, reason = "the reference has three")]
+pub enum SendMode {
+    /// Again on another broker, if one gives no answer or one of the codes that are tried again
+    /// (`DefaultMQProducerImpl#sendDefaultImpl`).
+    #[default]
     Sync,
-    /// By `MQClientAPIImpl#onExceptionImpl`.
+    /// Again when no broker has answered, but not after a refusal (`MQClientAPIImpl#onExceptionImpl`).
     Async,
-    /// Once, without an answer.
+    /// Once, and no answer is asked for: the send ends when its last byte was handed to the driver.
     OneWay,
 }
 
@@ -89,6 +98,8 @@ pub(crate) enum Target {
     Queue(u16),
     /// The queue that belongs to a hash (`SelectMessageQueueByHash`).
     Hash(i32),
+    /// The queue that the caller's selector gives for this argument.
+    Selector(u64),
 }
 
 /// What a send waits for.

@@ -2,6 +2,7 @@
 
 mod builder;
 mod host;
+mod log;
 
 pub use builder::{BrokerBuilder, StartError};
 pub use rocketlite_broker::{Counters, WhenFull};

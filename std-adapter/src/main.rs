@@ -2,10 +2,13 @@
 
 mod cli;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 #[derive(Debug, Parser)]
 #[command(name = "rocketlite", version, about, disable_help_subcommand = true)]
@@ -29,6 +32,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return misused(&error),
     };
+    if let Err(error) = log(matches!(arguments.command, Command::Broker(_))) {
+        fail(&error);
+        return ExitCode::from(2);
+    }
     // One thread runs sockets and engines together: nothing is handed from thread to thread.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -47,6 +54,19 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error.to_string()),
     }
+}
+
+/// Writes what happens to the standard error, as far as `RUST_LOG` wants it written. A broker tells its operator what
+/// changes; the others have results to tell of.
+fn log(is_broker: bool) -> Result<(), String> {
+    let usual = if is_broker { LevelFilter::INFO } else { LevelFilter::OFF };
+    let filter = EnvFilter::builder().with_default_directive(usual.into()).from_env();
+    let filter = filter.map_err(|error| {
+        format!("RUST_LOG: {error}; a level such as 'debug' or 'rocketlite=trace,warn' is allowed")
+    })?;
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    Ok(())
 }
 
 /// What clap has to say: help as it is, a mistake in one line like any other.

@@ -5,13 +5,19 @@ mod builder;
 mod compress;
 mod error;
 mod host;
+mod log;
 
 pub use builder::{ProducerBuilder, StartError};
 pub use error::SendError;
 pub use rocketlite_core::Rules;
+pub use rocketlite_core::message::MessageView;
 #[cfg(feature = "compress")]
 pub use rocketlite_core::message::compression::CompressionType;
-pub use rocketlite_core::producer::MessageQueue;
+pub use rocketlite_core::producer::{Content, MessageQueue, SendOptions};
+pub use rocketlite_core::select::{MessageQueueSelector, PublishQueues};
+pub use rocketlite_core::send::SendMode;
+pub use rocketlite_core::send::decision::AttemptOutcome;
+pub use rocketlite_core::send::hook::{CheckForbiddenHook, SendContext, SendMessageHook};
 pub use rocketlite_core::send::outcome::{SendResult, SendStatus};
 
 use core::pin::pin;
@@ -22,7 +28,7 @@ use rocketlite_core::message::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::drive::Driver;
-use host::{Content, Outcome, ProducerHost, Room, Target};
+use host::{Outcome, ProducerHost, Room};
 
 /// A RocketMQ producer.
 ///
@@ -63,7 +69,7 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send(&self, message: &Message<'_>) -> Result<SendResult, SendError> {
-        self.submit(Content::One(message, Target::Any)).await
+        self.send_with(message, &SendOptions::new()).await
     }
 
     /// Sends to a queue that the producer chooses, by the rules of the reference's sends with a callback: it tries again
@@ -72,7 +78,7 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send_async(&self, message: &Message<'_>) -> Result<SendResult, SendError> {
-        self.submit(Content::One(message, Target::Async)).await
+        self.send_with(message, &SendOptions::new().mode(SendMode::Async)).await
     }
 
     /// Sends without asking for an answer (`DefaultMQProducer#sendOneway(Message)`): done when the bytes are with the
@@ -81,7 +87,7 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send_oneway(&self, message: &Message<'_>) -> Result<(), SendError> {
-        self.submit(Content::One(message, Target::OneWay)).await.map(drop)
+        self.send_with(message, &SendOptions::new().mode(SendMode::OneWay)).await.map(drop)
     }
 
     /// Sends to one queue, in one attempt (`DefaultMQProducer#send(Message, MessageQueue)`).
@@ -93,7 +99,7 @@ impl Producer {
         message: &Message<'_>,
         queue: &MessageQueue<'_>,
     ) -> Result<SendResult, SendError> {
-        self.submit(Content::One(message, Target::Queue(*queue))).await
+        self.send_with(message, &SendOptions::new().to(*queue)).await
     }
 
     /// Sends to the queue that belongs to `hash`, in one attempt (`SelectMessageQueueByHash`): messages of one hash
@@ -102,7 +108,7 @@ impl Producer {
     /// # Errors
     /// Why the message was not sent, with the reference's code.
     pub async fn send_hashed(&self, message: &Message<'_>, hash: i32) -> Result<SendResult, SendError> {
-        self.submit(Content::One(message, Target::Hash(hash))).await
+        self.send_with(message, &SendOptions::new().by_hash(hash)).await
     }
 
     /// Sends several messages of one topic as one (`DefaultMQProducer#send(Collection)`): the broker stores all of them
@@ -119,7 +125,7 @@ impl Producer {
     /// # Errors
     /// Why the batch was not sent, with the reference's code.
     pub async fn send_batch(&self, messages: &[Message<'_>]) -> Result<SendResult, SendError> {
-        self.submit(Content::Batch(messages)).await
+        self.send_with(messages, &SendOptions::new()).await
     }
 
     /// Takes no more messages, waits for the sends in flight, tells the brokers and closes all connections. Other tasks
@@ -142,19 +148,36 @@ impl Producer {
         }
     }
 
-    async fn submit(&self, content: Content<'_, '_>) -> Result<SendResult, SendError> {
+    /// Sends a message or a batch in the way that `options` say. A one-way send has no queue offset in its result.
+    ///
+    /// # Errors
+    /// Why it was not sent, with the reference's code.
+    pub async fn send_with<'m, 'a: 'm>(
+        &self,
+        content: impl Into<Content<'m, 'a>>,
+        options: &SendOptions<'_>,
+    ) -> Result<SendResult, SendError> {
+        self.submit(content.into(), options).await
+    }
+
+    async fn submit(
+        &self,
+        content: Content<'_, '_>,
+        options: &SendOptions<'_>,
+    ) -> Result<SendResult, SendError> {
         let mut place = Arc::clone(&self.places).try_acquire_owned().ok();
         let mut accepted = None;
         if place.is_some() {
             // The usual case: there is room, and no timer is needed.
-            accepted = self.offer(content, &mut place)?.ok();
+            accepted = self.offer(content, options, &mut place)?.ok();
         }
         let outcome = if let Some(outcome) = accepted {
             outcome
         } else {
-            let waiting = self.wait_for_room(content, place);
-            let waited = tokio::time::timeout(self.patience, waiting).await;
-            waited.map_err(|_| SendError::Busy { waited: self.patience })??
+            let waiting = self.wait_for_room(content, options, place);
+            let patience = options.given_timeout().unwrap_or(self.patience);
+            let waited = tokio::time::timeout(patience, waiting).await;
+            waited.map_err(|_| SendError::Busy { waited: patience })??
         };
         // The sender is only dropped without a word when the runtime is shut down.
         outcome.await.unwrap_or(Err(SendError::NotRunning))
@@ -164,6 +187,7 @@ impl Producer {
     async fn wait_for_room(
         &self,
         content: Content<'_, '_>,
+        options: &SendOptions<'_>,
         mut place: Option<OwnedSemaphorePermit>,
     ) -> Result<Outcome, SendError> {
         loop {
@@ -171,7 +195,7 @@ impl Producer {
                 let free = Arc::clone(&self.places).acquire_owned().await;
                 place = Some(free.map_err(|_| SendError::NotRunning)?);
             }
-            match self.offer(content, &mut place)? {
+            match self.offer(content, options, &mut place)? {
                 Ok(outcome) => return Ok(outcome),
                 Err(room) => drop(room.await),
             }
@@ -182,9 +206,10 @@ impl Producer {
     fn offer(
         &self,
         content: Content<'_, '_>,
+        options: &SendOptions<'_>,
         place: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Result<Outcome, Room>, SendError> {
-        self.driver.input(|host, now| host.submit(now, content, place))
+        self.driver.input(|host, now| host.submit(now, content, options, place))
     }
 }
 

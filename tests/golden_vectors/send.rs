@@ -8,7 +8,8 @@ mod trace;
 use core::time::Duration;
 
 use rocketlite_core::message::compression::CompressionType;
-use rocketlite_core::producer::{MessageQueue, ProducerConfig, SubmitError};
+use rocketlite_core::producer::{MessageQueue, ProducerConfig, SendOptions, SubmitError};
+use rocketlite_core::send::SendMode;
 use rocketlite_core::wire::code::{LanguageCode, ResponseCode};
 use rocketlite_core::{Message, Rules, SendId};
 use rocketlite_tests::golden::{Checks, integer, list, run, same, text};
@@ -183,7 +184,9 @@ fn submit<'m>(
         let queue_id = target["queue_id"].as_u64().unwrap().try_into().unwrap();
         let queue = MessageQueue { broker_name: target["broker"].as_str().unwrap(), queue_id };
         return match text(case, "mode") {
-            Some("async") => producer.send_async_to(now, message, &queue),
+            Some("async") => {
+                producer.send_with(now, message, &SendOptions::new().mode(SendMode::Async).to(queue))
+            }
             _ => producer.send_to(now, message, &queue),
         };
     }

@@ -18,7 +18,7 @@ use serde_json::Value;
 /// The longest that anything here is waited for, builds apart.
 pub const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The `rocketlite` program with `arguments`.
+/// The `rocketlite` program with `arguments`. It logs nothing, so that whatever it says is a complaint.
 ///
 /// # Panics
 /// If it cannot be built.
@@ -29,7 +29,7 @@ pub fn rocketlite(arguments: &[&str]) -> Command {
         None => built("rocketlite", "bin", "rocketlite"),
     };
     let mut command = Command::new(path);
-    command.args(arguments);
+    command.args(arguments).env("RUST_LOG", "off");
     command
 }
 
@@ -247,12 +247,22 @@ impl RunningBroker {
         self.stop_by("INT");
     }
 
-    fn stop_by(mut self, signal: &str) {
+    fn stop_by(self, signal: &str) {
+        let log = self.stop_and_tell(signal);
+        assert!(log.is_empty(), "{log}");
+    }
+
+    /// Asks it to end by `signal`, waits until it has, and gives what it has written to its standard error.
+    ///
+    /// # Panics
+    /// If it does not end with success.
+    pub fn stop_and_tell(mut self, signal: &str) -> String {
         self.running.signal(signal);
         let status = self.running.wait(DEADLINE);
         let stderr = self.running.complaints();
-        assert!(status.success() && stderr.is_empty(), "{status}: {stderr}");
+        assert!(status.success(), "{status}: {stderr}");
         assert_eq!(self.lines.recv_timeout(DEADLINE), Err(RecvTimeoutError::Disconnected));
+        stderr
     }
 
     /// Ends it at once, as a power failure would.

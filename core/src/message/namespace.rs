@@ -28,6 +28,15 @@ pub(crate) fn wrap<const N: usize>(namespace: Option<&str>, resource: &str) -> O
     Some(wrapped)
 }
 
+/// A topic as it is called outside its namespace (`NamespaceUtil#withoutNamespace`). A group's retry and dead-letter topics
+/// keep it, for it is not in front there.
+pub(crate) fn unwrap<'t>(namespace: Option<&str>, topic: &'t str) -> &'t str {
+    let rest = namespace
+        .filter(|namespace| !namespace.is_empty())
+        .and_then(|namespace| topic.strip_prefix(namespace));
+    rest.and_then(|rest| rest.strip_prefix(SEPARATOR)).unwrap_or(topic)
+}
+
 /// The namespace that the address of a cloud's instance names, `[scheme://]MQ_INST_account_instance.domain`
 /// (`ClientConfig#getNamespace`, `NameServerAddressUtils`).
 pub fn of_endpoint(namesrv_addr: &str) -> Option<&str> {
@@ -64,6 +73,17 @@ mod tests {
         }
         assert_eq!(wrapped("", "T").unwrap(), "T");
         assert_eq!(wrap::<4>(None, "T").unwrap(), "T");
+    }
+
+    #[test]
+    fn a_topic_loses_its_namespace_and_no_other() {
+        for (topic, expected) in
+            [("ns%T", "T"), ("nsx%T", "nsx%T"), ("T", "T"), ("%RETRY%ns%g", "%RETRY%ns%g"), ("ns%", "")]
+        {
+            assert_eq!(unwrap(Some("ns"), topic), expected, "{topic}");
+        }
+        assert_eq!(unwrap(None, "ns%T"), "ns%T");
+        assert_eq!(unwrap(Some(""), "%T"), "%T");
     }
 
     #[test]

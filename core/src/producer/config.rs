@@ -13,7 +13,9 @@ use crate::engine::Address;
 use crate::message::compression::Compressor;
 use crate::message::namespace;
 use crate::message::validate::{GroupError, GroupErrorKind, GroupLimit, check_group};
+use crate::select::MessageQueueSelector;
 use crate::send::decision::Policy;
+use crate::send::hook::{CheckForbiddenHook, SendMessageHook};
 use crate::wire::code::{LanguageCode, ResponseCode, version};
 use crate::wire::fields::SerializeType;
 use crate::wire::frame::DEFAULT_MAX_FRAME;
@@ -80,6 +82,13 @@ pub struct ProducerConfig<'c> {
     pub compressor: Option<&'c dyn Compressor>,
     /// Bodies of this length and more are compressed, if anything compresses: 4096 bytes. Batches never are.
     pub compress_msg_body_over_howmuch: usize,
+    /// What chooses the queue of messages that are sent
+    /// [by a selector](crate::producer::SendOptions::by_selector): nothing.
+    pub queue_selector: Option<&'c dyn MessageQueueSelector>,
+    /// Who may forbid attempts: nobody. One that asks several others stands for Java's list.
+    pub check_forbidden_hook: Option<&'c dyn CheckForbiddenHook>,
+    /// Who is told of attempts: nobody. One that tells several others stands for Java's list.
+    pub send_message_hook: Option<&'c dyn SendMessageHook>,
     /// Largest body in bytes, before it is compressed: 4 MiB.
     pub max_message_size: usize,
     /// How often the routes of known topics are asked for again: 30 s.
@@ -148,6 +157,9 @@ impl<'c> ProducerConfig<'c> {
             detect_interval: Duration::from_secs(2),
             compressor: None,
             compress_msg_body_over_howmuch: 4096,
+            queue_selector: None,
+            check_forbidden_hook: None,
+            send_message_hook: None,
             max_message_size: 4_194_304,
             poll_name_server_interval: Duration::from_secs(30),
             heartbeat_broker_interval: Duration::from_secs(30),
@@ -312,6 +324,9 @@ mod tests {
             version: version::V5_3_1,
             rules: Rules::V5,
             compressor: None,
+            queue_selector: None,
+            check_forbidden_hook: None,
+            send_message_hook: None,
             reserve_time_for_retry: false,
             first_queue_index: None,
             client_ip: _,

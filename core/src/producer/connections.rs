@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::State;
 use super::event::DisconnectReason;
+use super::requests::Reply;
 use crate::engine::{Address, ConnectionId, ConnectionRequest};
 use crate::send::InFlight;
 use crate::send::queue::SendQueue;
@@ -64,14 +65,6 @@ pub(super) enum Outgoing {
     /// The question for the largest offset of a topic's first queue.
     Probe(SlotId),
     Send(SlotId),
-}
-
-/// The answer to a request that is not supported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) opaque: i32,
-    pub(super) code: i32,
-    pub(super) serialize_type: crate::wire::fields::SerializeType,
 }
 
 /// A request to a broker that concerns no send; there is one at a time.

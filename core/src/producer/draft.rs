@@ -1,32 +1,12 @@
 //! What an accepted send is made of: the property string and the body of one message, or of several in a batch.
 
+use super::options::Content;
 use crate::message::id::MessageId;
 use crate::message::properties::{INSTANCE_ID, PropertyForm, PropertyWriter, UNIQ_KEY, WAIT};
 use crate::message::validate::BatchError;
 use crate::message::{Message, batch};
 use crate::send::request::{Request, first_attempt_only};
 use crate::wire::cursor::Writer;
-
-/// What a caller hands over.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Content<'m, 'a> {
-    One(&'m Message<'a>),
-    Batch(&'m [Message<'a>]),
-}
-
-impl<'m, 'a> Content<'m, 'a> {
-    pub(super) const fn messages(&self) -> &'m [Message<'a>] {
-        match self {
-            Self::One(message) => core::slice::from_ref(*message),
-            Self::Batch(messages) => messages,
-        }
-    }
-
-    /// The topic, which all messages of a batch share.
-    pub(super) fn topic(&self) -> &'a str {
-        self.messages().first().map_or("", Message::topic)
-    }
-}
 
 /// A content and the ids it got.
 #[derive(Debug, Clone, Copy)]

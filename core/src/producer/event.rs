@@ -10,6 +10,7 @@ use crate::message::properties::PropertyError;
 use crate::message::validate::{BatchError, MessageError};
 use crate::send::SendId;
 use crate::send::decision::AttemptOutcome;
+use crate::send::outcome::SendErrorKind;
 use crate::wire::DecodeError;
 use crate::{Instant, SlotId};
 
@@ -39,6 +40,8 @@ pub enum Event {
     Attempted {
         /// The send.
         id: SendId,
+        /// The number of the attempt, from 1.
+        attempt: u8,
         /// The broker, by [`super::Producer::broker_name`].
         broker: SlotId,
         /// The queue.
@@ -61,11 +64,26 @@ pub enum Event {
     },
     /// A topic has a new publish list.
     RouteChanged {
+        /// The topic, by [`super::Producer::topic_name`].
+        topic: SlotId,
         /// How many queues it has.
         queues: usize,
     },
     /// A name server's route could not be used.
-    RouteRefused(DecodeError),
+    RouteRefused {
+        /// The topic, by [`super::Producer::topic_name`].
+        topic: SlotId,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// The question for a route has got no answer that can be used. What is known of the topic stays; sends that wait for
+    /// its route fail.
+    LookupFailed {
+        /// The topic, by [`super::Producer::topic_name`].
+        topic: SlotId,
+        /// Why: the error of a send that waits for it.
+        kind: SendErrorKind,
+    },
     /// A connection was established.
     Connected(Address),
     /// A connection could not be established, was lost, or was closed for the reason given.

@@ -184,8 +184,13 @@ impl State<'_> {
             Ok(false) if question == Question::Topic && self.waiting_for_route(topic).is_some() => {
                 self.ask(now, topic, Question::DefaultTopic);
             }
-            Ok(false) => self.route_failed(now, topic, SendErrorKind::NoRoute),
+            Ok(false) => self.lookup_ended(now, topic, SendErrorKind::NoRoute),
         }
+    }
+
+    fn lookup_ended(&mut self, now: Instant, topic: SlotId, kind: SendErrorKind) {
+        self.events.push(Event::LookupFailed { topic, kind });
+        self.route_failed(now, topic, kind);
     }
 
     /// Takes over a route. False if it cannot be read: Java asks for the default topic then too.
@@ -197,7 +202,7 @@ impl State<'_> {
             Ok(changed) => {
                 if changed {
                     let queues = self.routes.queues(topic).len();
-                    self.events.push(Event::RouteChanged { queues });
+                    self.events.push(Event::RouteChanged { topic, queues });
                     let sends = &self.sends;
                     let used = |broker| sends.iter().any(|(_, send)| send.attempt.queue.broker == broker);
                     self.routes.forget_brokers(used);
@@ -207,7 +212,7 @@ impl State<'_> {
                 Ok(true)
             }
             Err(error) => {
-                self.events.push(Event::RouteRefused(error));
+                self.events.push(Event::RouteRefused { topic, error });
                 match error.kind {
                     // JSON that nests too deeply is no more readable than broken one; everything else is a limit of ours.
                     DecodeErrorKind::OverLimit if error.field != "route" => {
@@ -231,7 +236,7 @@ impl State<'_> {
             LookupFailure::TimedOut => SendErrorKind::NameServerTimedOut,
             LookupFailure::OverLimit(limit) => SendErrorKind::RouteOverLimit(limit),
         };
-        self.route_failed(now, topic, kind);
+        self.lookup_ended(now, topic, kind);
     }
 
     /// What is due for routes at `now`: answers that took too long, and routes to ask for again

@@ -1,6 +1,6 @@
-//! What arrives: connections that stand or fall, answers, and requests of brokers.
+//! What arrives: connections that stand or fall, and answers.
 
-use super::connections::{Control, ControlRequest, LinkState, Reply};
+use super::connections::{Control, ControlRequest, LinkState};
 use super::event::{DisconnectReason, Event};
 use super::{RequestKind, State};
 use crate::engine::ConnectionId;
@@ -82,11 +82,6 @@ impl State<'_> {
         }
     }
 
-    /// Whether a broker has to take an answer before it may ask again.
-    pub(super) fn must_reply_first(&self, connection: ConnectionId) -> bool {
-        self.links.get(connection).is_some_and(|link| link.reply.is_some())
-    }
-
     pub(super) fn handle_frame(&mut self, now: Instant, connection: ConnectionId, frame: &[u8]) {
         self.touch(now, connection);
         match RemotingCommand::decode(frame) {
@@ -155,19 +150,6 @@ impl State<'_> {
             ControlRequest::Probe { broker, .. } => self.probed(broker, ResponseCode(response.code)),
         }
         self.ask_probe(now, connection);
-    }
-
-    /// A producer without transactions and request-reply supports no request of a broker
-    /// (`NettyRemotingAbstract#processRequestCommand`).
-    fn handle_request(&mut self, connection: ConnectionId, request: &RemotingCommand<'_>) {
-        if request.is_one_way() {
-            return;
-        }
-        if let Some(link) = self.links.get_mut(connection) {
-            let (opaque, code, serialize_type) = (request.opaque, request.code, request.serialize_type);
-            link.reply = Some(Reply { opaque, code, serialize_type });
-            self.links.wake(connection);
-        }
     }
 
     pub(super) fn send_places(&self) -> u16 {

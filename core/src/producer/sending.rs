@@ -22,7 +22,7 @@ impl State<'_> {
         let ready = match send.target {
             // A queue the caller names needs no publish list, only its broker's address.
             Target::Queue(_) => self.routes.broker(&self.named_broker(id)).is_some(),
-            Target::Any | Target::Hash(_) => !self.routes.queues(topic).is_empty(),
+            Target::Any | Target::Hash(_) | Target::Selector(_) => !self.routes.queues(topic).is_empty(),
         };
         if ready {
             self.next_attempt(now, id);
@@ -68,14 +68,22 @@ impl State<'_> {
             return None;
         }
         let (target, mode) = (send.target, send.mode);
-        let left = send.timeout.checked_sub(now.since(send.first));
+        let topic = send.topic;
         let Some(queue) = self.select(now, id) else {
-            // A broker the caller named and no route knows has no address; a topic without queues has no route.
-            let unknown = SendErrorKind::Attempt(AttemptOutcome::NoBrokerAddress);
-            let kind = if matches!(target, Target::Queue(_)) { unknown } else { SendErrorKind::NoRoute };
+            let kind = match target {
+                // A broker that no route knows has no address.
+                Target::Queue(_) => SendErrorKind::Attempt(AttemptOutcome::NoBrokerAddress),
+                Target::Selector(_) if !self.routes.queues(topic).is_empty() => {
+                    SendErrorKind::NoQueueSelected
+                }
+                _ => SendErrorKind::NoRoute,
+            };
             self.give_up(now, id, kind);
             return None;
         };
+        self.allow_for_selection(now, id);
+        let send = self.sends.get(id)?;
+        let left = send.timeout.checked_sub(now.since(send.first));
         let budget = match left {
             Some(left) => left,
             None if mode == SendMode::Async => return self.attempt_without_time(now, id, queue),
@@ -96,6 +104,9 @@ impl State<'_> {
         let Some(address) = self.routes.master(queue.broker).cloned() else {
             return Some(AttemptOutcome::NoBrokerAddress);
         };
+        if self.before_attempt(id) {
+            return Some(AttemptOutcome::Forbidden);
+        }
         self.submitted(now, id, queue.broker);
         let address = self.sent_to(address);
         let timeout = self.config.connect_timeout;
@@ -161,8 +172,14 @@ impl State<'_> {
     fn select(&mut self, now: Instant, id: SlotId) -> Option<QueueRef> {
         let send = self.sends.get(id)?;
         let (topic, target, mode, last) = (send.topic, send.target, send.mode, send.last_broker());
-        if !matches!(target, Target::Any) {
-            return self.routes.chosen(topic, target, &self.named_broker(id));
+        match target {
+            Target::Any => {}
+            // An attempt after the first stays where that went.
+            _ if last.is_some() => return Some(send.attempt.queue),
+            Target::Selector(argument) => return self.select_by_caller(id, argument),
+            Target::Queue(_) | Target::Hash(_) => {
+                return self.routes.chosen(topic, target, &self.named_broker(id));
+            }
         }
         // `ThreadLocalIndex#reset`, at each attempt but the first.
         let resets = last.is_some() && mode == SendMode::Sync && self.strategy.resets();
@@ -220,9 +237,13 @@ impl State<'_> {
         let Some(send) = self.sends.get_mut(id) else { return false };
         send.last_outcome = Some(outcome);
         let (queue, latency) = (send.attempt.queue, now.since(send.attempt.begin));
-        let (is_default_path, mode) = (send.is_default_path(), send.mode);
+        let (is_default_path, mode, attempt) = (send.is_default_path(), send.mode, send.attempts);
+        if mode != SendMode::Async {
+            self.after_attempt(id, outcome);
+        }
         self.events.push(Event::Attempted {
             id: SendId(id),
+            attempt,
             broker: queue.broker,
             queue_id: queue.queue_id,
             latency,
@@ -343,6 +364,9 @@ impl State<'_> {
     }
 
     fn finish(&mut self, now: Instant, id: SlotId) {
+        if let Some(outcome) = self.sends.get(id).and_then(|send| send.last_outcome) {
+            self.after_attempt(id, outcome);
+        }
         let Some(send) = self.sends.get_mut(id) else { return };
         send.state = SendState::Done;
         send.next = None;

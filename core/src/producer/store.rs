@@ -1,8 +1,9 @@
 //! The one copy of a send into the caller's memory, compressed if that is wanted.
 
 use super::State;
-use super::draft::{Content, Draft};
+use super::draft::Draft;
 use super::event::SubmitError;
+use super::options::Content;
 use crate::Extent;
 use crate::message::compression::Compressor;
 use crate::message::validate::MessageError;

@@ -2,8 +2,9 @@
 
 use heapless::String;
 
-use super::draft::{Content, Draft};
+use super::draft::Draft;
 use super::event::SubmitError;
+use super::options::{Content, MessageQueue, QueueChoice, SendOptions};
 use super::store::Stored;
 use super::{Phase, State};
 use crate::message::Message;
@@ -20,28 +21,18 @@ use crate::send::request::Request;
 use crate::send::{InFlight, SendId, SendMode, SendState, Target};
 use crate::{Instant, Rules};
 
-/// A queue that the caller chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a queue of a topic is a broker and a number")]
-pub struct MessageQueue<'a> {
-    /// The broker's name.
-    pub broker_name: &'a str,
-    /// The queue's number on that broker.
-    pub queue_id: u32,
-}
-
 impl<'s> State<'s> {
     pub(super) fn submit<'a>(
         &mut self,
         now: Instant,
         content: Content<'_, 'a>,
-        target: Target,
-        broker_name: &str,
-        mode: SendMode,
+        options: &SendOptions<'_>,
     ) -> Result<SendId, SubmitError<'a>> {
         if self.phase != Phase::Running {
             return Err(SubmitError::NotRunning);
         }
+        let mode = options.mode;
+        let (target, broker_name) = target(options)?;
         self.check(&content)?;
         let topic = self.topic_name(content.topic())?;
         if self.sends.is_full() {
@@ -72,11 +63,14 @@ impl<'s> State<'s> {
             flag: draft.flag(),
             message_id: draft.message_id,
             first: now,
-            timeout: self.config.send_msg_timeout,
+            timeout: options.timeout.unwrap_or(self.config.send_msg_timeout),
+            lookup_is_free: options.timeout.is_none()
+                && matches!(target, Target::Hash(_) | Target::Selector(_)),
             attempts: 0,
             attempts_total: retries.saturating_add(1),
             attempt: Attempt::none(now, QueueRef::EMPTY),
             last_outcome: None,
+            hooked: false,
             remark: Remark::default(),
             outcome: None,
             state: SendState::Route,
@@ -142,6 +136,18 @@ impl<'s> State<'s> {
         let batch_id = named.then(|| self.ids.next(now));
         Ok(Draft { content, made, message_id: own.unwrap_or(made), batch_id, request, instance_id })
     }
+}
+
+/// Where a send may go, and the name of the broker that its caller has chosen.
+fn target<'q>(options: &SendOptions<'q>) -> Result<(Target, &'q str), SubmitError<'static>> {
+    Ok(match options.queue {
+        QueueChoice::Producer => (Target::Any, ""),
+        QueueChoice::Caller(MessageQueue { broker_name, queue_id }) => {
+            (Target::Queue(u16::try_from(queue_id).map_err(|_| SubmitError::QueueId)?), broker_name)
+        }
+        QueueChoice::Hash(hash) => (Target::Hash(hash), ""),
+        QueueChoice::Selector(argument) => (Target::Selector(argument), ""),
+    })
 }
 
 fn check_properties<'a>(message: &Message<'a>) -> Result<(), SubmitError<'a>> {

@@ -7,9 +7,12 @@ mod batches;
 mod compression;
 mod faults;
 mod headers;
+mod hooks;
 mod lifecycle;
 mod namespaces;
+mod options;
 mod probes;
+mod requests;
 mod retries;
 mod routes;
 
@@ -38,6 +41,7 @@ struct Request {
     code: RequestCode,
     opaque: i32,
     flag: i32,
+    remark: String,
     fields: BTreeMap<String, String>,
     body: Vec<u8>,
 }
@@ -121,6 +125,7 @@ impl Bench {
                 code: RequestCode(command.code),
                 opaque: command.opaque,
                 flag: command.flag,
+                remark: command.remark.map(|remark| remark.to_string()).unwrap_or_default(),
                 fields: fields.map(|(k, v)| (k.to_string(), v.unwrap().to_string())).collect(),
                 body: command.body.to_vec(),
             });
@@ -162,11 +167,15 @@ impl Bench {
         fields: &[(&str, &str)],
         body: &[u8],
     ) {
-        let frame = response(request.opaque, code, remark, fields, body);
+        self.receive(request.connection, &response(request.opaque, code, remark, fields, body));
+    }
+
+    /// The peer's bytes, in pieces.
+    fn receive(&mut self, connection: ConnectionId, frame: &[u8]) {
         let mut taken = 0;
         while taken < frame.len() {
             let end = frame.len().min(taken + 97);
-            taken += self.producer.handle_received(self.now, request.connection, &frame[taken..end]);
+            taken += self.producer.handle_received(self.now, connection, &frame[taken..end]);
         }
         self.drive();
     }
@@ -226,17 +235,25 @@ impl Bench {
 }
 
 fn response(opaque: i32, code: i32, remark: Option<&str>, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut buffer = vec![0u8; 4096];
-    let mut writer = Writer::new(&mut buffer);
-    let head = CommandHead {
+    let remark = remark.map(Into::into);
+    frame(CommandHead { remark, ..head(opaque, code, FLAG_RESPONSE) }, fields, body)
+}
+
+fn head(opaque: i32, code: i32, flag: i32) -> CommandHead<'static> {
+    CommandHead {
         serialize_type: SerializeType::Json,
         code,
         language: LanguageCode::JAVA,
         version: 477,
         opaque,
-        flag: FLAG_RESPONSE,
-        remark: remark.map(Into::into),
-    };
+        flag,
+        remark: None,
+    }
+}
+
+fn frame(head: CommandHead<'_>, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut buffer = vec![0u8; 4096];
+    let mut writer = Writer::new(&mut buffer);
     let mut frame = FrameEncoder::begin(&mut writer, head);
     for (key, value) in fields {
         frame.fields().text(key, (*value).into());

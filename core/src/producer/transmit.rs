@@ -1,15 +1,15 @@
 //! What is written: the frames of a connection in order, each encoded straight into the driver's buffer.
 
 use super::State;
-use super::connections::{Control, ControlRequest, Outgoing, Reply};
+use super::connections::{Control, ControlRequest, Outgoing};
 use super::frame::{Body, Frame};
 use crate::SlotId;
 use crate::engine::ConnectionId;
 use crate::route::{Lookup, Question};
 use crate::send::{SendMode, SendState, attempt};
 use crate::wire::Text;
-use crate::wire::code::{RequestCode, ResponseCode};
-use crate::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder};
+use crate::wire::code::RequestCode;
+use crate::wire::command::CommandHead;
 use crate::wire::cursor::Writer;
 #[cfg(feature = "acl")]
 use crate::wire::fields::FieldValue;
@@ -183,23 +183,6 @@ impl State<'_> {
         Some(frame)
     }
 
-    fn encode_reply(&self, reply: Reply, writer: &mut Writer<'_>) {
-        let mut text = [0u8; 48];
-        let mut remark = Writer::new(&mut text);
-        remark.put(b" request type ");
-        remark.put_decimal(reply.code.into());
-        remark.put(b" not supported");
-        let len = remark.filled();
-        let head = CommandHead {
-            serialize_type: reply.serialize_type,
-            code: ResponseCode::REQUEST_CODE_NOT_SUPPORTED.0,
-            flag: FLAG_RESPONSE,
-            remark: Some(Text::from_bytes(text.get(..len).unwrap_or_default())),
-            ..self.head(RequestCode::HEART_BEAT, reply.opaque)
-        };
-        FrameEncoder::begin(writer, head).finish();
-    }
-
     fn control_head(&self, connection: ConnectionId, code: RequestCode) -> CommandHead<'static> {
         let opaque = match self.links.get(connection).map(|link| link.control) {
             Some(Control::Asked { opaque, .. }) => opaque,
@@ -208,7 +191,7 @@ impl State<'_> {
         self.head(code, opaque)
     }
 
-    fn head(&self, code: RequestCode, opaque: i32) -> CommandHead<'static> {
+    pub(super) fn head(&self, code: RequestCode, opaque: i32) -> CommandHead<'static> {
         CommandHead {
             serialize_type: self.config.serialize_type,
             code: code.0,

@@ -15,6 +15,8 @@ pub enum AttemptOutcome {
     Stored(SendStatus),
     /// `MQClientException`: the broker's name has no address.
     NoBrokerAddress,
+    /// `MQClientException`: a [`CheckForbiddenHook`](super::hook::CheckForbiddenHook) has forbidden it.
+    Forbidden,
     /// `RemotingException`: no answer, for the reason given.
     Unanswered(Fault),
     /// `MQBrokerException`: the broker answered with another code.
@@ -96,7 +98,8 @@ impl AttemptOutcome {
             Self::Stored(SendOk)                            => (Some(false),   Some((false, true)),       Return),
             Self::Stored(_)  if elsewhere                   => (Some(false),   Some((false, true)),       Retry),
             Self::Stored(_)                                 => (Some(false),   Some((false, true)),       Return),
-            Self::NoBrokerAddress   /* MQClientException */ => (Some(true),    Some((false, true)),       Retry),
+            Self::NoBrokerAddress | Self::Forbidden
+                                    /* MQClientException */ => (Some(true),    Some((false, true)),       Retry),
             // No row of Java's, whose connections are not limited: the broker was not even asked.
             Self::Unanswered(Fault::NoConnection)           => (None,          None,                      Retry),
             Self::Unanswered(_)     /* RemotingException */ => (Some(true),    Some((true,  undetected)), Retry),
@@ -120,7 +123,8 @@ impl AttemptOutcome {
             // the callback of the request …                4.x: isolation, 5.x: isolation, reachable     onExceptionImpl …
             Self::Stored(_)                                 => (Some(false),   Some((false, true)),       Return),
             // Thrown before anything is asynchronous: a row of the other table, for a loop of one turn.
-            Self::NoBrokerAddress   /* MQClientException */ => (Some(true),    Some((false, true)),       Fail),
+            Self::NoBrokerAddress | Self::Forbidden
+                                    /* MQClientException */ => (Some(true),    Some((false, true)),       Fail),
             Self::Unanswered(Fault::NoConnection)           => (None,          None,                      Retry),
             // 5.x does not try again when no time is left, and after a timeout none is.
             Self::Unanswered(Fault::TimedOut | Fault::NoTime) => (Some(true),  Some((true,  true)),       in_4_x),
@@ -186,7 +190,9 @@ mod tests {
 
     #[test]
     fn a_client_exception_is_retried_and_isolates_in_4_x_only() {
-        assert_eq!(row(AttemptOutcome::NoBrokerAddress), (Some(true), Some((false, true)), Next::Retry));
+        for outcome in [AttemptOutcome::NoBrokerAddress, AttemptOutcome::Forbidden] {
+            assert_eq!(row(outcome), (Some(true), Some((false, true)), Next::Retry));
+        }
     }
 
     #[test]

@@ -144,6 +144,8 @@ pub enum SendErrorKind {
     NameServerUnreachable,
     /// The name server did not answer in time. Java throws an unchecked `IllegalStateException` here.
     NameServerTimedOut,
+    /// The caller's selector chose no queue of the topic, or there is no selector (`select message queue return null.`).
+    NoQueueSelected,
     /// The topic's route needs more than the limit that is named.
     RouteOverLimit(&'static str),
     /// The time for the whole send was used up before another attempt (`sendDefaultImpl call timeout`).
@@ -178,7 +180,7 @@ impl SendError {
             SendErrorKind::NoRoute => 10_005,
             SendErrorKind::Attempt(AttemptOutcome::Unanswered(Fault::Connect)) => 10_001,
             SendErrorKind::Attempt(AttemptOutcome::Unanswered(Fault::TimedOut)) => 10_002,
-            SendErrorKind::Attempt(AttemptOutcome::NoBrokerAddress) => 10_003,
+            SendErrorKind::Attempt(AttemptOutcome::NoBrokerAddress | AttemptOutcome::Forbidden) => 10_003,
             _ => -1,
         }
     }
@@ -200,6 +202,7 @@ impl fmt::Display for Reason<'_> {
             SendErrorKind::NoRoute => f.write_str("no route info of this topic")?,
             SendErrorKind::NameServerUnreachable => f.write_str("no name server can be reached")?,
             SendErrorKind::NameServerTimedOut => f.write_str("the name server did not answer in time")?,
+            SendErrorKind::NoQueueSelected => f.write_str("the selector chose no queue of the topic")?,
             SendErrorKind::RouteOverLimit(limit) => {
                 write!(f, "the route has more {limit} than there is room for")?;
             }
@@ -221,6 +224,7 @@ impl fmt::Display for AttemptOutcome {
         match self {
             Self::Stored(status) => write!(f, "{status}"),
             Self::NoBrokerAddress => f.write_str("the broker has no address in the route"),
+            Self::Forbidden => f.write_str("a hook has forbidden to send to the broker"),
             Self::Unanswered(Fault::Connect) => f.write_str("the broker could not be connected"),
             Self::Unanswered(Fault::Disconnected) => {
                 f.write_str("the connection was lost before the broker answered")

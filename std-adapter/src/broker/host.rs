@@ -12,6 +12,7 @@ use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Address, ConnectionId, Extent, Instant, Slot, WallClock};
 use self_cell::{MutBorrow, self_cell};
 
+use super::log;
 use crate::drive::Host;
 
 /// Strings that the configuration borrows, and memory.
@@ -207,7 +208,9 @@ impl Host for BrokerHost {
     }
 
     fn settle(&mut self) {
-        while self.engine.with_dependent_mut(|_, engine| engine.poll_event()).is_some() {}
+        while let Some(event) = self.engine.with_dependent_mut(|_, engine| engine.poll_event()) {
+            log::event(&event);
+        }
     }
 
     fn is_over(&mut self) -> bool {

@@ -14,8 +14,8 @@ use rocketlite_core::wire::fields::SerializeType;
 use rocketlite_core::{Address, Rules};
 use tokio::sync::Semaphore;
 
-use super::Producer;
 use super::host::{Limits, Names, ProducerHost};
+use super::{CheckForbiddenHook, MessageQueueSelector, Producer, SendMessageHook};
 use crate::clock::{Clock, seed};
 use crate::drive::Driver;
 use crate::name_servers::{self, NameServerError};
@@ -175,6 +175,25 @@ impl ProducerBuilder {
     #[cfg(feature = "compress")]
     pub const fn compress_level(mut self, level: u32) -> Self {
         self.names.compressor.compress_level = level;
+        self
+    }
+
+    /// What chooses the queue of messages that are sent by [`SendOptions::by_selector`](super::SendOptions::by_selector):
+    /// nothing. It is called while the producer's other callers wait, so it must not block.
+    pub fn queue_selector(mut self, selector: impl MessageQueueSelector + Send + 'static) -> Self {
+        self.names.extensions.queue_selector = Some(Arc::new(selector));
+        self
+    }
+
+    /// Who may forbid attempts: nobody. It must not block.
+    pub fn check_forbidden_hook(mut self, hook: impl CheckForbiddenHook + Send + 'static) -> Self {
+        self.names.extensions.check_forbidden_hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Who is told of attempts: nobody. It must not block.
+    pub fn send_message_hook(mut self, hook: impl SendMessageHook + Send + 'static) -> Self {
+        self.names.extensions.send_message_hook = Some(Arc::new(hook));
         self
     }
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use heapless::Deque;
 #[cfg(feature = "acl")]
 use rocketlite_core::acl::SessionCredentials;
-use rocketlite_core::message::Message;
 use rocketlite_core::producer::{
-    ConfigError, Event, Link, MessageQueue, Producer as Engine, ProducerConfig, ProducerMemory,
+    ConfigError, Content, Event, Link, Producer as Engine, ProducerConfig, ProducerMemory, SendOptions,
 };
 use rocketlite_core::route::{BrokerRoute, QueueRef, TopicRoute};
-use rocketlite_core::select::FaultItem;
+use rocketlite_core::select::{FaultItem, MessageQueueSelector};
 use rocketlite_core::send::InFlight;
 use rocketlite_core::send::decision::AttemptOutcome;
+use rocketlite_core::send::hook::{CheckForbiddenHook, SendMessageHook};
 use rocketlite_core::send::outcome::SendResult;
 use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Address, Extent, Instant, SendId, Slot, WallClock};
@@ -21,6 +21,7 @@ use self_cell::{MutBorrow, self_cell};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use super::error::SendError;
+use super::log;
 use crate::drive::Host;
 
 /// What a producer is made of, and the memory it works in.
@@ -38,6 +39,7 @@ pub(super) struct Names {
     pub(super) create_topic_key: Option<String>,
     pub(super) namespace: Option<String>,
     pub(super) namespace_v2: Option<String>,
+    pub(super) extensions: Extensions,
     #[cfg(feature = "acl")]
     pub(super) account: Account,
     #[cfg(feature = "compress")]
@@ -51,6 +53,10 @@ impl Names {
         if let Some(topic) = &self.create_topic_key {
             config.create_topic_key = topic;
         }
+        let Extensions { queue_selector, check_forbidden_hook, send_message_hook } = &self.extensions;
+        config.queue_selector = queue_selector.as_deref().map(|selector| selector as _);
+        config.check_forbidden_hook = check_forbidden_hook.as_deref().map(|hook| hook as _);
+        config.send_message_hook = send_message_hook.as_deref().map(|hook| hook as _);
         config.namespace = self.namespace.as_deref();
         config.namespace_v2 = self.namespace_v2.as_deref();
         #[cfg(feature = "acl")]
@@ -63,6 +69,14 @@ impl Names {
         }
         config
     }
+}
+
+/// What the application adds to the decisions.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Extensions {
+    pub(super) queue_selector: Option<Arc<dyn MessageQueueSelector + Send + Sync>>,
+    pub(super) check_forbidden_hook: Option<Arc<dyn CheckForbiddenHook + Send + Sync>>,
+    pub(super) send_message_hook: Option<Arc<dyn SendMessageHook + Send + Sync>>,
 }
 
 /// Who signs requests.
@@ -202,32 +216,6 @@ struct Waiter {
     brokers_sent: Vec<String>,
 }
 
-/// What is sent, and where.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Content<'m, 'a> {
-    One(&'m Message<'a>, Target<'a>),
-    Batch(&'m [Message<'a>]),
-}
-
-impl<'a> Content<'_, 'a> {
-    fn topic(&self) -> &'a str {
-        match self {
-            Self::One(message, _) => message.topic(),
-            Self::Batch(messages) => messages.first().map_or("", Message::topic),
-        }
-    }
-}
-
-/// Where a message goes.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Target<'a> {
-    Any,
-    Async,
-    OneWay,
-    Queue(MessageQueue<'a>),
-    Hash(i32),
-}
-
 /// Where the outcome of an accepted send will arrive.
 pub(super) type Outcome = oneshot::Receiver<Result<SendResult, SendError>>;
 
@@ -261,16 +249,10 @@ impl ProducerHost {
         &mut self,
         now: Instant,
         content: Content<'_, '_>,
+        options: &SendOptions<'_>,
         place: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Result<Outcome, Room>, SendError> {
-        let accepted = self.engine.with_dependent_mut(|_, engine| match content {
-            Content::One(message, Target::Any) => engine.send(now, message),
-            Content::One(message, Target::Async) => engine.send_async(now, message),
-            Content::One(message, Target::OneWay) => engine.send_oneway(now, message),
-            Content::One(message, Target::Queue(queue)) => engine.send_to(now, message, &queue),
-            Content::One(message, Target::Hash(hash)) => engine.send_hashed(now, message, hash),
-            Content::Batch(messages) => engine.send_batch(now, messages),
-        });
+        let accepted = self.engine.with_dependent_mut(|_, engine| engine.send_with(now, content, options));
         match accepted {
             Ok(id) => {
                 let (sender, outcome) = oneshot::channel();
@@ -318,16 +300,18 @@ impl ProducerHost {
     /// Hands a send's outcome to its caller, who may have gone.
     fn sent(&mut self, id: SendId) {
         let outcome = self.engine.with_dependent_mut(|_, engine| engine.poll_send(id));
-        let Some(waiter) = self.waiters.get_mut(usize::from(id.index())) else { return };
         let outcome = match outcome {
             Ok(result) => Ok(result),
             Err(nb::Error::WouldBlock) => return,
-            Err(nb::Error::Other(error)) => Err(SendError::Failed {
-                topic: core::mem::take(&mut waiter.topic),
-                brokers_sent: core::mem::take(&mut waiter.brokers_sent),
-                error: Box::new(error),
-            }),
+            Err(nb::Error::Other(error)) => Err(error),
         };
+        log::sent(id, &outcome);
+        let Some(waiter) = self.waiters.get_mut(usize::from(id.index())) else { return };
+        let outcome = outcome.map_err(|error| SendError::Failed {
+            topic: core::mem::take(&mut waiter.topic),
+            brokers_sent: core::mem::take(&mut waiter.brokers_sent),
+            error: Box::new(error),
+        });
         waiter.place = None;
         if let Some(caller) = waiter.outcome.take() {
             drop(caller.send(outcome));
@@ -343,6 +327,7 @@ impl Host for ProducerHost {
     fn settle(&mut self) {
         let mut ended = false;
         while let Some(event) = self.engine.with_dependent_mut(|_, engine| engine.poll_event()) {
+            self.engine.with_dependent(|_, engine| log::event(engine, &event));
             match event {
                 Event::Sent { id } => {
                     self.sent(id);

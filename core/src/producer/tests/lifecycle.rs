@@ -123,19 +123,6 @@ fn garbage_closes_the_connection_and_nothing_else() {
 }
 
 #[test]
-fn requests_of_a_broker_are_answered_as_unsupported() {
-    let (mut bench, _) = Bench::routed(&[("a", 1)]);
-    let request = bench.take(SEND);
-    let mut frame = response(77, 307, None, &[("consumerGroup", "g")], b"");
-    let at = frame.windows(8).position(|w| w == b"\"flag\":1").unwrap();
-    frame[at + 7] = b'0';
-    bench.producer.handle_received(bench.now, request.connection, &frame);
-    bench.drive();
-    let reply = bench.take(RequestCode(3));
-    assert_eq!((reply.opaque, reply.flag), (77, FLAG_RESPONSE));
-}
-
-#[test]
 fn a_shutdown_lets_sends_end_and_says_farewell() {
     let (mut bench, id) = Bench::routed(&[("a", 1)]);
     let request = bench.take(SEND);

@@ -305,7 +305,8 @@ fn an_asynchronous_send_tries_again_without_an_answer_and_not_after_a_refusal() 
 fn an_asynchronous_send_to_a_queue_stays_with_its_broker() {
     let mut bench = Bench::new();
     let queue = MessageQueue { broker_name: "b", queue_id: 0 };
-    let id = bench.producer.send_async_to(bench.now, &Message::new("T", b"x"), &queue).unwrap();
+    let options = SendOptions::new().mode(SendMode::Async).to(queue);
+    let id = bench.producer.send_with(bench.now, &Message::new("T", b"x"), &options).unwrap();
     bench.drive();
     bench.answer_route(&[("a", 1), ("b", 1)]);
     for _ in 0..3 {

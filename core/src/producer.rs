@@ -223,6 +223,15 @@ impl<'m> Producer<'m> {
         self.send_with(now, messages, &SendOptions::new())
     }
 
+    /// Asks for the route of `topic` before a message is sent there, so that the first one need not wait for it
+    /// (`DefaultMQProducer#setTopics`). Nothing tells of its arrival but [`Event::RouteChanged`].
+    ///
+    /// # Errors
+    /// Why it is not asked for.
+    pub fn prefetch_route<'a>(&mut self, now: Instant, topic: &'a str) -> Result<(), SubmitError<'a>> {
+        self.state.prefetch_route(now, topic)
+    }
+
     /// The outcome of a send, and with it the send's place. [`nb::Error::WouldBlock`] as long as it is in flight; a send
     /// whose outcome was taken before counts as shut down.
     ///

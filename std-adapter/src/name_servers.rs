@@ -4,8 +4,10 @@ use core::fmt;
 
 use rocketlite_core::{Address, AddressError};
 
-/// Reads `host:port;host:port`; empty parts are passed over.
+/// Reads `host:port;host:port`; empty parts are passed over. Of an URL counts what follows its last slash
+/// (`ClientConfig#getNamesrvAddr`).
 pub(crate) fn parse(text: &str) -> Result<Vec<Address>, NameServerError> {
+    let text = if text.starts_with("http://") { text.rsplit('/').next().unwrap_or(text) } else { text };
     let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| Address::new(part).map_err(|reason| NameServerError { address: part.to_owned(), reason }))
@@ -29,3 +31,21 @@ impl fmt::Display for NameServerError {
 }
 
 impl core::error::Error for NameServerError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<String>, String> {
+        let addresses = parse(text).map_err(|error| error.to_string())?;
+        Ok(addresses.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn lists_and_urls_are_read() {
+        assert_eq!(read("a:1; b:2;;").unwrap(), ["a:1", "b:2"]);
+        assert_eq!(read("http://MQ_INST_1_a.cn.example.com:80").unwrap(), ["MQ_INST_1_a.cn.example.com:80"]);
+        assert_eq!(read("").unwrap(), [""; 0]);
+        assert!(read("a:1;b").unwrap_err().contains("'b'"));
+    }
+}

@@ -27,6 +27,21 @@ async fn a_batch_is_stored_message_by_message_under_the_ids_that_follow_the_resu
     producer.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_client_says_who_it_is_and_asks_for_routes_at_its_start() {
+    let broker = Broker::builder().start().unwrap();
+    let builder = Producer::builder("group").namesrv_addr(broker.local_addr().to_string());
+    let error = builder.clone().topics(["T", "T.x"]).start().unwrap_err();
+    assert!(error.to_string().contains("topics") && error.to_string().contains("T.x"), "{error}");
+    let producer = builder.topics(["T"]).unit_name("unit").enable_stream_request_type(true).start().unwrap();
+    let counters = broker.counters();
+    while broker.counters().requests == counters.requests {
+        tokio::task::yield_now().await;
+    }
+    producer.send(&Message::new("T", b"x")).await.unwrap();
+    producer.shutdown().await;
+}
+
 #[cfg(feature = "acl")]
 #[tokio::test]
 async fn an_account_needs_its_secret_and_keeps_it() {

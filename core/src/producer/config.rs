@@ -47,6 +47,9 @@ pub struct ProducerConfig<'c> {
     pub namespace: Option<&'c str>,
     /// The namespace that each request names beside its topic (5.x): none. Name servers and brokers do the rest.
     pub namespace_v2: Option<&'c str>,
+    /// Whether each request says that its client wants the brokers' streaming service, as Apache's cloud does it: no. Java's
+    /// client id ends with `@STREAM` then.
+    pub enable_stream_request_type: bool,
     /// Who signs all requests: nobody.
     #[cfg(feature = "acl")]
     pub session_credentials: Option<SessionCredentials<'c>>,
@@ -141,6 +144,7 @@ impl<'c> ProducerConfig<'c> {
             unit_mode: false,
             namespace: None,
             namespace_v2: None,
+            enable_stream_request_type: false,
             #[cfg(feature = "acl")]
             session_credentials: None,
             vip_channel_enabled: false,
@@ -307,6 +311,7 @@ mod tests {
             unit_mode: false,
             namespace: None,
             namespace_v2: None,
+            enable_stream_request_type: false,
             vip_channel_enabled: false,
             poll_name_server_interval,
             heartbeat_broker_interval,

@@ -17,7 +17,7 @@ pub(crate) struct Frame<'s> {
     body: Body<'s>,
 }
 
-/// The header of a send has 14, and there are at most five that any request may have.
+/// The header of a send has 14, and there are at most six that any request may have.
 const MAX_FIELDS: usize = 20;
 
 /// What follows the header.

@@ -19,7 +19,7 @@ use crate::send::attempt::Attempt;
 use crate::send::outcome::Remark;
 use crate::send::request::Request;
 use crate::send::{InFlight, SendId, SendMode, SendState, Target};
-use crate::{Instant, Rules};
+use crate::{Instant, Rules, SlotId};
 
 impl<'s> State<'s> {
     pub(super) fn submit<'a>(
@@ -40,12 +40,12 @@ impl<'s> State<'s> {
         }
         let draft = self.draft(now, content)?;
         let Stored { bytes, parts, sys_flag } = self.store(&draft, broker_name)?;
-        // A frame is encoded anew for each piece of it, so what it names must stay until its end.
-        let start = self.first_index();
-        let named = |topic| self.links.is_named(topic);
-        let Some(topic) = self.routes.topic(now, &topic, start, named) else {
-            self.bodies.free(bytes);
-            return Err(SubmitError::TooManyTopics { limit: self.routes.topics.capacity() });
+        let topic = match self.topic_entry(now, &topic) {
+            Ok(topic) => topic,
+            Err(error) => {
+                self.bodies.free(bytes);
+                return Err(error);
+            }
         };
         let retries = match (mode, target) {
             (SendMode::Sync, Target::Any) => self.config.retry_times_when_send_failed,
@@ -85,6 +85,25 @@ impl<'s> State<'s> {
         }
         self.start(now, id);
         Ok(SendId(id))
+    }
+
+    pub(super) fn prefetch_route<'a>(&mut self, now: Instant, topic: &'a str) -> Result<(), SubmitError<'a>> {
+        if self.phase != Phase::Running {
+            return Err(SubmitError::NotRunning);
+        }
+        let name = self.topic_name(topic)?;
+        let topic = self.topic_entry(now, &name)?;
+        self.look_up(now, topic);
+        Ok(())
+    }
+
+    /// The entry of a topic in the table of routes.
+    fn topic_entry(&mut self, now: Instant, name: &str) -> Result<SlotId, SubmitError<'static>> {
+        let start = self.first_index();
+        // A frame is encoded anew for each piece of it, so what it names must stay until its end.
+        let named = |topic| self.links.is_named(topic);
+        let topic = self.routes.topic(now, name, start, named);
+        topic.ok_or(SubmitError::TooManyTopics { limit: self.routes.topics.capacity() })
     }
 
     fn check<'a>(&self, content: &Content<'_, 'a>) -> Result<(), SubmitError<'a>> {

@@ -84,11 +84,14 @@ impl State<'_> {
         frame.sign(credentials)
     }
 
-    /// What all requests say (`NamespaceRpcHook`, `AclClientRPCHook`).
+    /// What all requests say (`NamespaceRpcHook`, `StreamTypeRPCHook`, `AclClientRPCHook`).
     fn put_common_fields<'s>(&'s self, frame: &mut Frame<'s>) {
         if let Some(namespace) = self.config.namespace_v2.filter(|namespace| !namespace.is_empty()) {
             frame.put_text("nsd", "true");
             frame.put_text("ns", namespace);
+        }
+        if self.config.enable_stream_request_type {
+            frame.put_text("ReqT", "0");
         }
         #[cfg(feature = "acl")]
         if let Some(credentials) = &self.config.session_credentials {

@@ -1,32 +1,29 @@
 //! The settings of an async producer, with the reference's names and defaults.
 
-use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+mod start;
+
+pub use start::StartError;
+
 use core::time::Duration;
-use std::net::{ToSocketAddrs as _, UdpSocket};
 use std::sync::Arc;
 
+use rocketlite_core::Rules;
 #[cfg(feature = "compress")]
 use rocketlite_core::message::compression::CompressionType;
-use rocketlite_core::message::namespace;
-use rocketlite_core::producer::ProducerConfig;
 use rocketlite_core::wire::fields::SerializeType;
-use rocketlite_core::{Address, Rules};
-use tokio::sync::Semaphore;
 
-use super::host::{Limits, Names, ProducerHost};
-use super::{CheckForbiddenHook, MessageQueueSelector, Producer, SendMessageHook};
-use crate::clock::{Clock, seed};
-use crate::drive::Driver;
-use crate::name_servers::{self, NameServerError};
+use super::host::{Limits, Names};
+use super::{CheckForbiddenHook, MessageQueueSelector, SendMessageHook};
 
-/// Describes a [`Producer`]; every setting has the default of `DefaultMQProducer`.
+/// Describes a [`Producer`](super::Producer); every setting has the default of `DefaultMQProducer`.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ProducerBuilder {
     producer_group: String,
     namesrv_addr: String,
     instance_name: Option<String>,
+    unit_name: Option<String>,
+    topics: Vec<String>,
     names: Names,
     send_msg_timeout: Option<Duration>,
     retry_times_when_send_failed: Option<u8>,
@@ -41,6 +38,7 @@ pub struct ProducerBuilder {
     max_message_size: Option<usize>,
     default_topic_queue_nums: Option<i32>,
     unit_mode: Option<bool>,
+    enable_stream_request_type: Option<bool>,
     send_smart_msg: Option<bool>,
     vip_channel_enabled: Option<bool>,
     poll_name_server_interval: Option<Duration>,
@@ -57,6 +55,8 @@ impl ProducerBuilder {
             producer_group,
             namesrv_addr: String::new(),
             instance_name: None,
+            unit_name: None,
+            topics: Vec::new(),
             names: Names::default(),
             send_msg_timeout: None,
             retry_times_when_send_failed: None,
@@ -71,6 +71,7 @@ impl ProducerBuilder {
             max_message_size: None,
             default_topic_queue_nums: None,
             unit_mode: None,
+            enable_stream_request_type: None,
             send_smart_msg: None,
             vip_channel_enabled: None,
             poll_name_server_interval: None,
@@ -90,7 +91,7 @@ impl ProducerBuilder {
         }
     }
 
-    /// The name servers, `host:port`, separated by `;`. Required.
+    /// The name servers, `host:port`, separated by `;`: by default those of the environment variable `NAMESRV_ADDR`.
     pub fn namesrv_addr(mut self, addresses: impl Into<String>) -> Self {
         self.namesrv_addr = addresses.into();
         self
@@ -221,6 +222,24 @@ impl ProducerBuilder {
         self
     }
 
+    /// The unit's name, which becomes a part of the client id: none.
+    pub fn unit_name(mut self, name: impl Into<String>) -> Self {
+        self.unit_name = Some(name.into());
+        self
+    }
+
+    /// Whether each request says that its client wants a streaming service (5.x): no.
+    pub const fn enable_stream_request_type(mut self, enable: bool) -> Self {
+        self.enable_stream_request_type = Some(enable);
+        self
+    }
+
+    /// Topics whose routes are asked for at the start, so that the first message need not wait for its route: none.
+    pub fn topics<T: Into<String>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
+        self.topics = topics.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Whether requests have the header with short names: yes. Only ancient brokers need the long ones.
     pub const fn send_smart_msg(mut self, smart: bool) -> Self {
         self.send_smart_msg = Some(smart);
@@ -332,120 +351,4 @@ impl ProducerBuilder {
         self.limits.brokers = brokers;
         self
     }
-
-    /// Starts the producer on the present tokio runtime. No connection is made before the first send.
-    ///
-    /// # Errors
-    /// Which setting cannot be used.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub fn start(self) -> Result<Producer, StartError> {
-        let name_servers = name_servers::parse(&self.namesrv_addr).map_err(StartError::NameServer)?;
-        #[cfg(feature = "acl")]
-        if !self.names.account.is_complete() {
-            return Err(StartError::Setting("access_key and secret_key belong together".to_owned()));
-        }
-        let clock = Clock::start();
-        let ip = local_ip(&name_servers);
-        let seed = seed();
-        let instance =
-            self.instance_name.clone().unwrap_or_else(|| format!("{}#{seed:x}", std::process::id()));
-        let names = Names {
-            producer_group: self.producer_group.clone(),
-            client_id: format!("{ip}@{instance}"),
-            name_servers,
-            namespace: self
-                .names
-                .namespace
-                .clone()
-                .or_else(|| namespace::of_endpoint(&self.namesrv_addr).map(str::to_owned)),
-            ..self.names.clone()
-        };
-        let mut patience = Duration::ZERO;
-        let settings = |config: &mut ProducerConfig<'_>| {
-            self.apply(config);
-            patience = config.send_msg_timeout;
-            config.client_ip = ip;
-            // Process ids repeat in containers; random bits do not.
-            config.process_id = u16::try_from(seed & 0xffff).unwrap_or_default();
-            config.loader_hash = u32::try_from(seed >> 32).unwrap_or_default();
-        };
-        let host = ProducerHost::new(names, self.limits, settings, clock.wall(), seed)
-            .map_err(StartError::Setting)?;
-        Ok(Producer {
-            driver: Driver::start(host, clock),
-            places: Arc::new(Semaphore::new(self.limits.in_flight)),
-            patience,
-        })
-    }
-
-    fn apply(&self, config: &mut ProducerConfig<'_>) {
-        fn set<T: Copy>(place: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *place = value;
-            }
-        }
-        set(&mut config.send_msg_timeout, self.send_msg_timeout);
-        set(&mut config.retry_times_when_send_failed, self.retry_times_when_send_failed);
-        set(&mut config.retry_times_when_send_async_failed, self.retry_times_when_send_async_failed);
-        set(&mut config.rules, self.rules);
-        set(&mut config.retry_another_broker_when_not_store_ok, self.retry_another_broker_when_not_store_ok);
-        set(&mut config.send_latency_fault_enable, self.send_latency_fault_enable);
-        set(&mut config.start_detector_enable, self.start_detector_enable);
-        set(&mut config.reserve_time_for_retry, self.reserve_time_for_retry);
-        config.send_msg_max_timeout_per_request = self.send_msg_max_timeout_per_request;
-        set(&mut config.compress_msg_body_over_howmuch, self.compress_msg_body_over_howmuch);
-        set(&mut config.max_message_size, self.max_message_size);
-        set(&mut config.default_topic_queue_nums, self.default_topic_queue_nums);
-        set(&mut config.unit_mode, self.unit_mode);
-        set(&mut config.send_smart_msg, self.send_smart_msg);
-        set(&mut config.vip_channel_enabled, self.vip_channel_enabled);
-        set(&mut config.poll_name_server_interval, self.poll_name_server_interval);
-        set(&mut config.heartbeat_broker_interval, self.heartbeat_broker_interval);
-        set(&mut config.mq_client_api_timeout, self.mq_client_api_timeout);
-        set(&mut config.connect_timeout, self.connect_timeout);
-        set(&mut config.serialize_type, self.serialize_type);
-    }
 }
-
-/// The address of this machine that the name server sees; nothing is sent to find out. An address that cannot be told
-/// without asking another machine for a name is the loopback address: it only fills ids.
-fn local_ip(name_servers: &[Address]) -> IpAddr {
-    let find = || -> Option<IpAddr> {
-        let server: SocketAddr = match name_servers.first()?.socket_addr() {
-            Some(address) => address,
-            None => (name_servers.first()?.host() == "localhost")
-                .then_some("localhost:1")?
-                .to_socket_addrs()
-                .ok()?
-                .next()?,
-        };
-        let any: SocketAddr = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }.parse().ok()?;
-        let socket = UdpSocket::bind(any).ok()?;
-        socket.connect(server).ok()?;
-        Some(socket.local_addr().ok()?.ip())
-    };
-    find().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
-}
-
-/// Why a producer could not be started.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StartError {
-    /// A name server's address cannot be read.
-    NameServer(NameServerError),
-    /// A setting cannot be used.
-    Setting(String),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NameServer(error) => write!(f, "{error}"),
-            Self::Setting(reason) => f.write_str(reason),
-        }
-    }
-}
-
-impl core::error::Error for StartError {}

@@ -275,6 +275,12 @@ impl ProducerHost {
         }
     }
 
+    pub(super) fn prefetch_route(&mut self, now: Instant, topic: &str) -> Result<(), String> {
+        self.engine.with_dependent_mut(|_, engine| {
+            engine.prefetch_route(now, topic).map_err(|error| error.to_string())
+        })
+    }
+
     pub(super) fn shutdown(&mut self, now: Instant) {
         self.engine.with_dependent_mut(|_, engine| engine.shutdown(now));
         self.queue.clear();

@@ -42,8 +42,11 @@ fn a_batch_names_its_namespace_and_its_messages_do_not() {
 }
 
 #[test]
-fn a_namespace_of_the_second_kind_is_a_field_of_every_request() {
-    let mut bench = Bench::with(|config| config.namespace_v2 = Some("v2"));
+fn a_namespace_of_the_second_kind_and_the_stream_type_are_fields_of_every_request() {
+    let mut bench = Bench::with(|config| {
+        config.namespace_v2 = Some("v2");
+        config.enable_stream_request_type = true;
+    });
     let id = bench.send();
     let question = bench.requests[0].clone();
     bench.answer_route(&[("a", 1)]);
@@ -58,6 +61,7 @@ fn a_namespace_of_the_second_kind_is_a_field_of_every_request() {
     let farewell = bench.take(RequestCode::UNREGISTER_CLIENT);
     for request in [question, heartbeat, request, farewell] {
         assert_eq!((request.fields["nsd"].as_str(), request.fields["ns"].as_str()), ("true", "v2"));
+        assert_eq!(request.fields["ReqT"], "0");
     }
 }
 

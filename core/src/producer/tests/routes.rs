@@ -46,6 +46,25 @@ fn a_route_without_a_queue_to_write_to_is_final() {
 }
 
 #[test]
+fn a_route_that_was_asked_for_before_is_there_for_the_first_message() {
+    let mut bench = Bench::new();
+    bench.producer.prefetch_route(bench.now, "T").unwrap();
+    bench.drive();
+    bench.answer_route(&[("a", 1)]);
+    bench.send();
+    assert_eq!(bench.take(RequestCode::SEND_MESSAGE_V2).address, "a:1");
+    assert!(!bench.requests.iter().any(|request| request.code == RequestCode::GET_ROUTEINFO_BY_TOPIC));
+    let error = bench.producer.prefetch_route(bench.now, "T.x").unwrap_err();
+    assert!(matches!(error, SubmitError::Message(_)), "{error}");
+    // A topic that nobody knows is nobody's concern until a message wants to go there.
+    bench.producer.prefetch_route(bench.now, "U").unwrap();
+    bench.drive();
+    let question = bench.take(RequestCode::GET_ROUTEINFO_BY_TOPIC);
+    bench.answer(&question, 17, &[], b"");
+    assert!(bench.requests.is_empty(), "{:?}", bench.requests);
+}
+
+#[test]
 fn an_unreachable_name_server_is_an_error() {
     let mut bench = Bench::new();
     bench.refused = vec!["ns1:9876".into()];

@@ -17,9 +17,13 @@
     )
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "alloc")]
+mod boxed;
 mod broker;
 mod config;
 mod event;
@@ -29,6 +33,8 @@ mod outgoing;
 mod receive;
 mod table;
 
+#[cfg(feature = "alloc")]
+pub use boxed::{BoxedMemory, BrokerLimits};
 pub use broker::{Broker, Full};
 pub use config::{BrokerConfig, ConfigError, ConfigProblem, WhenFull};
 pub use event::{BrokerEvent, Counters, DisconnectReason, EventPlace, RegistrationFailure};

@@ -6,11 +6,11 @@ use rocketlite_broker::{Broker, BrokerConfig, BrokerStorage, ConfigError, Config
 use rocketlite_core::wire::code::RequestCode;
 use rocketlite_core::{Address, Instant, WallClock};
 
-use crate::harness::{ADDRESS, Ask, Boxes, Limits, Server, config};
+use crate::harness::{ADDRESS, Ask, Limits, Server, boxes, config};
 
 fn error(config: BrokerConfig<'_>, limits: Limits) -> ConfigError {
-    let mut boxes = Boxes::new(limits);
-    Broker::new(config, boxes.memory(), WallClock::new(Instant::ZERO, 0), 0).unwrap_err()
+    let mut memory = boxes(limits);
+    Broker::new(config, memory.memory(), WallClock::new(Instant::ZERO, 0), 0).unwrap_err()
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn memory_that_is_too_small_is_named() {
         ["memory.partial", "memory.topic_index", "memory.client_index", "memory.broker_topic_index"]
     {
         let (mut boxes, mut empty) =
-            (Boxes::new(all), Boxes::new(Limits { connections: 0, topics: 0, clients: 0, ..all }));
+            (boxes(all), boxes(Limits { connections: 0, topics: 0, clients: 0, ..all }));
         let (mut memory, empty) = (boxes.memory(), empty.memory());
         match setting {
             "memory.partial" => memory.partial = empty.partial,

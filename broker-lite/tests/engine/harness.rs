@@ -3,13 +3,13 @@
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
-use rocketlite_broker::{Broker, BrokerConfig, BrokerEvent, BrokerMemory};
+use rocketlite_broker::{BoxedMemory, Broker, BrokerConfig, BrokerEvent, BrokerLimits};
 use rocketlite_core::wire::code::{LanguageCode, RequestCode};
 use rocketlite_core::wire::command::{CommandHead, FLAG_ONE_WAY, FrameEncoder, RemotingCommand};
 use rocketlite_core::wire::cursor::Writer;
 use rocketlite_core::wire::fields::SerializeType;
-use rocketlite_core::wire::frame::{Partial, frame_size};
-use rocketlite_core::{ConnectionId, ConnectionRequest, Engine, Extent, Instant, Slot, WallClock};
+use rocketlite_core::wire::frame::frame_size;
+use rocketlite_core::{ConnectionId, ConnectionRequest, Engine, Instant, WallClock};
 
 pub(crate) const ADDRESS: &str = "127.0.0.1:10911";
 pub(crate) const PEER: &str = "10.1.2.3:50000";
@@ -50,76 +50,22 @@ impl Default for Limits {
     }
 }
 
-/// Memory whose sizes are known only at run time.
-#[derive(Debug)]
-pub(crate) struct Boxes {
-    log: Box<[u8]>,
-    frames: Box<[u8]>,
-    frame_extents: Box<[Extent]>,
-    scratch: Box<[u8]>,
-    connections: Box<[Slot<rocketlite_broker::Connection>]>,
-    partial: Box<[Partial]>,
-    outgoing: Box<[Slot<rocketlite_broker::Outgoing>]>,
-    topics: Box<[Slot<rocketlite_broker::Topic>]>,
-    topic_index: Box<[u16]>,
-    queues: Box<[rocketlite_broker::Queue]>,
-    clients: Box<[Slot<rocketlite_broker::Client>]>,
-    client_index: Box<[u16]>,
-    brokers: Box<[Slot<rocketlite_broker::RegisteredBroker>]>,
-    broker_topics: Box<[Slot<rocketlite_broker::BrokerTopic>]>,
-    broker_topic_index: Box<[u16]>,
-    name_servers: Box<[rocketlite_broker::Registration]>,
-    events: Box<[rocketlite_broker::EventPlace]>,
-}
-
-fn boxed<T: Default>(count: usize) -> Box<[T]> {
-    (0..count).map(|_| T::default()).collect()
-}
-
-impl Boxes {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            log: boxed(limits.log),
-            frames: boxed(limits.frames),
-            frame_extents: boxed(limits.extents),
-            scratch: boxed(limits.scratch),
-            connections: boxed(limits.connections),
-            partial: boxed(limits.connections),
-            outgoing: boxed(limits.outgoing),
-            topics: boxed(limits.topics),
-            topic_index: boxed(limits.topics * 2),
-            queues: boxed(limits.queues),
-            clients: boxed(limits.clients),
-            client_index: boxed(limits.clients * 4),
-            brokers: boxed(limits.peers),
-            broker_topics: boxed(limits.topics),
-            broker_topic_index: boxed(limits.topics * 2),
-            name_servers: boxed(limits.peers),
-            events: boxed(limits.events),
-        }
-    }
-
-    pub(crate) fn memory(&mut self) -> BrokerMemory<'_> {
-        BrokerMemory {
-            log: &mut self.log,
-            frames: &mut self.frames,
-            frame_extents: &mut self.frame_extents,
-            scratch: &mut self.scratch,
-            connections: &mut self.connections,
-            partial: &mut self.partial,
-            outgoing: &mut self.outgoing,
-            topics: &mut self.topics,
-            topic_index: &mut self.topic_index,
-            queues: &mut self.queues,
-            clients: &mut self.clients,
-            client_index: &mut self.client_index,
-            brokers: &mut self.brokers,
-            broker_topics: &mut self.broker_topics,
-            broker_topic_index: &mut self.broker_topic_index,
-            name_servers: &mut self.name_servers,
-            events: &mut self.events,
-        }
-    }
+pub(crate) fn boxes(limits: Limits) -> BoxedMemory {
+    BoxedMemory::new(&BrokerLimits {
+        log: limits.log,
+        frames: limits.frames,
+        frame_extents: limits.extents,
+        scratch: limits.scratch,
+        connections: limits.connections,
+        outgoing: limits.outgoing,
+        topics: limits.topics,
+        queues: limits.queues,
+        clients: limits.clients,
+        brokers: limits.peers,
+        broker_topics: limits.topics,
+        name_servers: limits.peers,
+        events: limits.events,
+    })
 }
 
 /// Settings that fit [`Limits::default`].
@@ -129,7 +75,7 @@ pub(crate) fn config<'m>() -> BrokerConfig<'m> {
 
 /// Runs `test` with a broker of these settings.
 pub(crate) fn with_broker(config: BrokerConfig<'_>, limits: Limits, test: impl FnOnce(&mut Server<'_>)) {
-    let mut boxes = Boxes::new(limits);
+    let mut boxes = boxes(limits);
     let clock = WallClock::new(Instant::ZERO, WALL.cast_unsigned());
     let broker = Broker::new(config, boxes.memory(), clock, 7).unwrap();
     test(&mut Server { broker, now: Instant::ZERO });

@@ -4,7 +4,7 @@ use rocketlite_broker::{Broker, BrokerConfig, BrokerEvent, RegistrationFailure};
 use rocketlite_core::wire::code::{RequestCode, ResponseCode};
 use rocketlite_core::{Address, ConnectionId, ConnectionRequest, Engine, Instant, WallClock};
 
-use crate::harness::{ADDRESS, Ask, Boxes, Limits, Server, WALL, answers, config, with_broker};
+use crate::harness::{ADDRESS, Ask, Limits, Server, WALL, answers, boxes, config, with_broker};
 
 /// Two brokers: the first registers with the second, whose name server role is all that counts here.
 struct Pair<'m> {
@@ -81,7 +81,7 @@ impl Pair<'_> {
 
 fn with_pair(test: impl FnOnce(&mut Pair<'_>)) {
     let servers = [Address::new("10.0.0.1:9876").unwrap()];
-    let (mut first, mut second) = (Boxes::new(Limits::default()), Boxes::new(Limits::default()));
+    let (mut first, mut second) = (boxes(Limits::default()), boxes(Limits::default()));
     let clock = WallClock::new(Instant::ZERO, WALL.cast_unsigned());
     let registering =
         BrokerConfig { name_servers: &servers, broker_name: "edge", cluster_name: "C", ..config() };

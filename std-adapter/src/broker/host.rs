@@ -3,13 +3,9 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use rocketlite_broker::{
-    Broker as Engine, BrokerConfig, BrokerMemory, BrokerTopic, Client, ConfigError, Connection, Counters,
-    EventPlace, Outgoing, Queue, RegisteredBroker, Registration, Topic,
-};
+use rocketlite_broker::{BoxedMemory, Broker as Engine, BrokerConfig, BrokerLimits, ConfigError, Counters};
 use rocketlite_core::message::stored::StoredMessage;
-use rocketlite_core::wire::frame::Partial;
-use rocketlite_core::{Address, ConnectionId, Extent, Instant, Slot, WallClock};
+use rocketlite_core::{Address, ConnectionId, Instant, WallClock};
 use self_cell::{MutBorrow, self_cell};
 
 use super::log;
@@ -18,7 +14,7 @@ use crate::drive::Host;
 /// Strings that the configuration borrows, and memory.
 struct Parts {
     names: Names,
-    memory: Memory,
+    memory: BoxedMemory,
 }
 
 #[derive(Debug, Clone)]
@@ -47,70 +43,23 @@ const SCRATCH_BYTES: usize = 65_534;
 /// Events between two inputs; the host fetches them after each.
 const EVENTS: usize = 256;
 
-struct Memory {
-    log: Vec<u8>,
-    connections: Vec<Slot<Connection>>,
-    partial: Vec<Partial>,
-    frames: Vec<u8>,
-    frame_extents: Vec<Extent>,
-    outgoing: Vec<Slot<Outgoing>>,
-    topics: Vec<Slot<Topic>>,
-    topic_index: Vec<u16>,
-    queues: Vec<Queue>,
-    clients: Vec<Slot<Client>>,
-    client_index: Vec<u16>,
-    brokers: Vec<Slot<RegisteredBroker>>,
-    broker_topics: Vec<Slot<BrokerTopic>>,
-    broker_topic_index: Vec<u16>,
-    name_servers: Vec<Registration>,
-    scratch: Vec<u8>,
-    events: Vec<EventPlace>,
-}
-
-impl Memory {
-    fn new(limits: &Limits, name_servers: usize) -> Self {
-        // A broker that nobody registers with needs no places for their topics.
-        let broker_topics = if limits.registered_brokers == 0 { 0 } else { limits.topics };
-        Self {
-            log: vec![0; limits.log_bytes],
-            connections: filled(limits.connections),
-            partial: filled(limits.connections),
-            frames: vec![0; limits.frame_bytes],
-            frame_extents: filled(limits.connections),
-            outgoing: filled(limits.pending_responses),
-            topics: filled(limits.topics),
-            topic_index: vec![0; limits.topics * 2],
-            queues: filled(limits.queues),
-            clients: filled(limits.clients),
-            client_index: vec![0; limits.clients * 4],
-            brokers: filled(limits.registered_brokers),
-            broker_topics: filled(broker_topics),
-            broker_topic_index: vec![0; broker_topics * 2],
-            name_servers: filled(name_servers),
-            scratch: vec![0; SCRATCH_BYTES],
-            events: filled(EVENTS),
-        }
-    }
-
-    fn named(&mut self) -> BrokerMemory<'_> {
-        BrokerMemory {
-            log: &mut self.log,
-            connections: &mut self.connections,
-            partial: &mut self.partial,
-            frames: &mut self.frames,
-            frame_extents: &mut self.frame_extents,
-            outgoing: &mut self.outgoing,
-            topics: &mut self.topics,
-            topic_index: &mut self.topic_index,
-            queues: &mut self.queues,
-            clients: &mut self.clients,
-            client_index: &mut self.client_index,
-            brokers: &mut self.brokers,
-            broker_topics: &mut self.broker_topics,
-            broker_topic_index: &mut self.broker_topic_index,
-            name_servers: &mut self.name_servers,
-            scratch: &mut self.scratch,
-            events: &mut self.events,
+impl Limits {
+    fn of_engine(&self, name_servers: usize) -> BrokerLimits {
+        BrokerLimits {
+            log: self.log_bytes,
+            frames: self.frame_bytes,
+            frame_extents: self.connections,
+            scratch: SCRATCH_BYTES,
+            connections: self.connections,
+            outgoing: self.pending_responses,
+            topics: self.topics,
+            queues: self.queues,
+            clients: self.clients,
+            brokers: self.registered_brokers,
+            // A broker that nobody registers with needs no places for their topics.
+            broker_topics: if self.registered_brokers == 0 { 0 } else { self.topics },
+            name_servers,
+            events: EVENTS,
         }
     }
 }
@@ -125,12 +74,6 @@ fn explain(error: &ConfigError) -> String {
         other => other,
     };
     ConfigError { setting, problem: error.problem }.to_string()
-}
-
-fn filled<T: Default>(count: usize) -> Vec<T> {
-    let mut places = Vec::new();
-    places.resize_with(count, T::default);
-    places
 }
 
 self_cell!(
@@ -157,7 +100,7 @@ impl BrokerHost {
         clock: WallClock,
         seed: u64,
     ) -> Result<Self, String> {
-        let memory = Memory::new(limits, names.name_servers.len());
+        let memory = BoxedMemory::new(&limits.of_engine(names.name_servers.len()));
         let engine = Owned::try_new(MutBorrow::new(Parts { names, memory }), |parts| {
             let parts = parts.borrow_mut();
             let mut config = BrokerConfig::new(&parts.names.broker_name, address);
@@ -166,7 +109,7 @@ impl BrokerHost {
             // The machine's own instructions; the engine's table is made for devices.
             config.crc32 = |bytes| crc32fast::hash(bytes) & 0x7fff_ffff;
             settings(&mut config);
-            Engine::new(config, parts.memory.named(), clock, seed).map_err(|error| explain(&error))
+            Engine::new(config, parts.memory.memory(), clock, seed).map_err(|error| explain(&error))
         })?;
         Ok(Self { engine, over: false })
     }

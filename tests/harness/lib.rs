@@ -5,6 +5,7 @@ pub mod golden;
 pub mod program;
 pub mod raw;
 pub mod scripted;
+pub mod simulation;
 
 use std::io::Write as _;
 

@@ -1,0 +1,183 @@
+//! Two of the reference's brokers, of which one hangs.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use rocketlite::Message;
+use rocketlite::producer::{SendError, SendResult};
+use rocketlite_core::send::decision::AttemptOutcome;
+use rocketlite_core::send::outcome::SendErrorKind;
+use serde_json::{Value, json};
+use tokio::task::block_in_place;
+
+use crate::admin::{await_brokers, create_topic};
+use crate::modes::{start_with, within};
+use crate::pair::{Attempt, Mode, Outcome, Pair};
+use crate::reference::{Apache, Server, VERSIONS, find_all};
+use crate::wanted;
+
+/// Has several queues at each broker.
+const WIDE: &str = "Wide";
+/// Has one at each.
+const NARROW: &str = "Narrow";
+/// Only the one that hangs has it.
+const LONELY: &str = "Lonely";
+
+const GOOD: &str = "broker-a";
+const HANGS: &str = "broker-b";
+
+/// What a send has here: more than by default, for a broker that does not hang but is slow.
+const TIMEOUT: Duration = Duration::from_secs(4);
+
+const STORED: &str = "SEND_OK broker-a";
+/// Nobody knows from it which broker it was.
+const CALL_TIMED_OUT: &str = "-1 RemotingTooMuchRequestException";
+const TIMED_OUT: &str = "-1 RemotingTimeoutException";
+
+/// Two brokers, both with both topics at the first one's name server.
+fn start_two(version: &str) -> (Apache, Apache) {
+    let first = Apache::start(version, "hanging", "");
+    let second = Apache::new(version, "hanging-too", &format!("brokerName={HANGS}\n")).joining(&first).run();
+    for (topic, queues) in [(WIDE, 4), (NARROW, 1)] {
+        for broker in [&first.broker, &second.broker] {
+            create_topic(broker, topic, queues);
+        }
+        await_brokers(&first.name_server, topic, &[GOOD, HANGS]);
+    }
+    create_topic(&second.broker, LONELY, 1);
+    await_brokers(&first.name_server, LONELY, &[HANGS]);
+    (first, second)
+}
+
+/// Whether the first attempt of a send that failed took all its time. The connection is given up with the first send that
+/// times out: the others on it go on with what is left of their time, if only a millisecond, as with 5.x in Java.
+fn used_up_by_the_hanging_one(error: &SendError) -> bool {
+    let SendError::Failed { brokers_sent, error, .. } = error else { panic!("{error}") };
+    assert_eq!(brokers_sent[0], HANGS, "{error}");
+    if error.attempts > 1 {
+        let unanswered = matches!(error.kind, SendErrorKind::Attempt(AttemptOutcome::Unanswered(_)));
+        assert!(unanswered || error.kind == SendErrorKind::CallTimedOut, "{error}");
+        return false;
+    }
+    assert_eq!(error.kind, SendErrorKind::CallTimedOut, "{error}");
+    assert!(error.elapsed >= TIMEOUT, "{error}");
+    assert!(error.to_string().starts_with("sendDefaultImpl call timeout"), "{error}");
+    true
+}
+
+/// Many sends at a time.
+async fn only_those_that_reach_it_wait(version: &'static str, name_server: String) {
+    const SENDS: usize = 16;
+    let body = |index: usize| format!("{index}").into_bytes();
+    // A heartbeat that is not answered in time would give the connection up.
+    let beyond = TIMEOUT + Duration::from_secs(1);
+    let producer = start_with(&name_server, |it| it.send_msg_timeout(TIMEOUT).mq_client_api_timeout(beyond));
+    let tasks: Vec<_> = (0..SENDS)
+        .map(|index| {
+            let producer = Arc::clone(&producer);
+            tokio::spawn(
+                async move { (index, within(producer.send(&Message::new(WIDE, &body(index)))).await) },
+            )
+        })
+        .collect();
+    let (mut stored, mut at_once, mut waited): (Vec<(SendResult, u32)>, usize, usize) = (Vec::new(), 0, 0);
+    for task in tasks {
+        let (index, outcome) = within(task).await.expect("no panic");
+        match outcome {
+            Ok(result) => {
+                assert_eq!(result.broker_name.as_str(), GOOD, "{version}");
+                at_once += usize::from(result.attempts == 1);
+                stored.push((result, crc32fast::hash(&body(index))));
+            }
+            Err(error) => waited += usize::from(used_up_by_the_hanging_one(&error)),
+        }
+    }
+    // The queues of both take turns.
+    assert_eq!(at_once, SENDS / 2, "{version}");
+    assert!(waited > 0, "{version}: nobody had to wait");
+    // It is not shut down: nobody would answer its farewell.
+    block_in_place(|| find_all(version, &name_server, WIDE, stored));
+    rocketlite_tests::say(&format!(
+        "interop a hanging broker {version}: {at_once} stored by the other, {waited} timed out with it"
+    ));
+}
+
+fn settings(timeout: Duration) -> Value {
+    json!({
+        "sendMsgTimeout": timeout.as_millis(),
+        // Beyond what a heartbeat waits for the hanging broker, which would give the connection up.
+        "mqClientApiTimeout": 60_000,
+        "pollNameServerInterval": 600_000,
+    })
+}
+
+/// A topic that only the hanging broker has.
+async fn it_is_the_only_one(pair: &mut Pair) {
+    // Nobody is to answer.
+    let settings = settings(TIMEOUT / 2);
+    let asynchronous = if pair.is_4_x() { CALL_TIMED_OUT } else { TIMED_OUT };
+    for (mode, expected) in [
+        (Mode::Sync, CALL_TIMED_OUT),
+        (Mode::Async, asynchronous),
+        (Mode::OneWay, "written"),
+        (Mode::Queue(HANGS, 0), TIMED_OUT),
+    ] {
+        pair.expect("the only broker hangs", &settings, Attempt::new(mode, LONELY), expected).await;
+    }
+    let mut once = settings;
+    once["retryTimesWhenSendFailed"] = json!(0);
+    let expected = "10002 RemotingTimeoutException, 1 [broker-b]";
+    pair.expect("and there is one attempt", &once, Attempt::new(Mode::Sync, LONELY), expected).await;
+}
+
+const NEXT: Attempt = Attempt::new(Mode::Sync, NARROW);
+
+/// A send that begins with the hanging broker fails, and leaves it to the next one to begin with, because the attempt
+/// that there is no time for has taken the other one's turn.
+async fn one_of_two(pair: &mut Pair) {
+    let first = pair.send("one of two hangs", &settings(TIMEOUT), NEXT).await;
+    for outcome in [first.java, first.ours] {
+        let text = outcome.to_string();
+        assert!(text == STORED || text.starts_with(CALL_TIMED_OUT), "{outcome:?}");
+    }
+    pair.expect("one of two hangs", &settings(TIMEOUT), NEXT, CALL_TIMED_OUT).await;
+}
+
+/// Every send succeeds that leaves time for the other broker: in Java by a limit for each request, which only 5.x has.
+async fn one_of_two_with_time_for_the_other(pair: &mut Pair) {
+    const SENDS: usize = 2;
+    if !pair.is_4_x() {
+        let mut limited = settings(TIMEOUT);
+        limited["sendMsgMaxTimeoutPerRequest"] = json!(1_000);
+        for _ in 0..SENDS {
+            pair.expect("the same, sendMsgMaxTimeoutPerRequest", &limited, NEXT, STORED).await;
+        }
+    }
+    let mut reserving = settings(TIMEOUT);
+    reserving["reserveTimeForRetry"] = json!(true);
+    let mut most = 0;
+    for _ in 0..SENDS {
+        let outcome = pair.send_ours("the same, reserve_time_for_retry", &reserving, NEXT).await;
+        let Outcome::Stored { status, broker, attempts, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((&*status, &*broker), ("SEND_OK", GOOD));
+        most = most.max(attempts.expect("ours are counted"));
+    }
+    assert!(most > 1, "no send began with the broker that hangs");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_hangs_uses_up_the_time_of_the_sends_that_reach_it_as_in_java() {
+    if !wanted("a hanging broker") {
+        return;
+    }
+    for version in VERSIONS {
+        let (first, second) = start_two(version);
+        second.freeze(Server::Broker);
+        let many = tokio::spawn(only_those_that_reach_it_wait(version, first.name_server.clone()));
+        let mut pair = Pair::start(version, &first.name_server);
+        it_is_the_only_one(&mut pair).await;
+        one_of_two(&mut pair).await;
+        one_of_two_with_time_for_the_other(&mut pair).await;
+        within(many).await.expect("no panic");
+    }
+}

@@ -1,11 +1,11 @@
 //! Brokers that only take what is signed by somebody they know: by the access lists of 4.x, by the users of 5.x.
 
+use rocketlite::Message;
 use rocketlite::producer::SendStatus;
-use rocketlite::{Message, Producer};
 use rocketlite_core::wire::fields::SerializeType;
 use serde_json::{Value, json};
 
-use crate::modes::within;
+use crate::modes::{patient, start_with, within};
 use crate::pair::Pair;
 use crate::reference::Apache;
 use crate::wanted;
@@ -49,11 +49,13 @@ async fn ours_are_taken_or_refused(version: &str, apache: &Apache, refusals: [&s
             (Some(("somebody", "12345678")), Some(unknown)),
             (Some(("rocketmq", "12345678")), None),
         ] {
-            let mut builder = Producer::builder("interop_producers").namesrv_addr(&apache.name_server);
-            if let Some((access_key, secret_key)) = account {
-                builder = builder.access_key(access_key).secret_key(secret_key);
-            }
-            let producer = builder.serialize_type(form).start().expect("it starts");
+            let producer = start_with(&apache.name_server, |it| {
+                let it = patient(it).serialize_type(form);
+                match account {
+                    Some((access_key, secret_key)) => it.access_key(access_key).secret_key(secret_key),
+                    None => it,
+                }
+            });
             // What must be escaped, what is not ASCII, and a body that is not text.
             let properties = [("k\u{e9}y", "v\"\\al")];
             let body: Vec<u8> = (0..70_000_usize).map(|at| (at * 31).to_le_bytes()[0]).collect();

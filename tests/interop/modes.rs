@@ -37,7 +37,12 @@ pub(crate) fn start_with(
 
 /// A producer that does not mind how slow the machine is.
 pub(crate) fn start_patient(name_server: &str) -> Arc<Producer> {
-    start_with(name_server, |it| it.send_msg_timeout(DEADLINE).mq_client_api_timeout(DEADLINE))
+    start_with(name_server, patient)
+}
+
+/// All the time that a slow machine may need.
+pub(crate) fn patient(producer: ProducerBuilder) -> ProducerBuilder {
+    producer.send_msg_timeout(DEADLINE).mq_client_api_timeout(DEADLINE)
 }
 
 /// Where messages go that the consumer is to see.

@@ -345,9 +345,13 @@ impl Drop for Pair {
         for Row { scenario, mode, java, ours } in &self.rows {
             // Modes that came to the same share a line.
             let begin = format!("{scenario}, ");
-            match rows.iter_mut().find(|[what, j, o]| what.starts_with(&begin) && (&*j, &*o) == (java, ours))
-            {
-                Some([what, ..]) => *what += &format!(" {mode}"),
+            let same =
+                |row: &&mut [String; 3]| row[0].starts_with(&begin) && row[1] == *java && row[2] == *ours;
+            match rows.iter_mut().find(same) {
+                Some([what, ..]) => {
+                    what.push(' ');
+                    what.push_str(mode);
+                }
                 None => rows.push([format!("{begin}{mode}"), java.clone(), ours.clone()]),
             }
         }

@@ -170,10 +170,16 @@ impl Apache {
 
     /// Has one of them hang, as a machine does whose disk does not answer: it is connected to and written to as ever.
     pub(crate) fn freeze(&self, server: Server) {
-        self.signal(server, "STOP");
+        let id = self.signal(server, "STOP");
+        // On a busy machine its threads may go on for a while.
+        eventually("all its threads stand still", || {
+            let mut threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
+            threads.all(|thread| is_stopped(&thread.expect("a thread").path())).then_some(())
+        });
     }
 
-    fn signal(&self, server: Server, signal: &str) {
+    /// Sends a signal, and returns the id of the process.
+    fn signal(&self, server: Server, signal: &str) -> String {
         let processes = std::fs::read_to_string(self.folder.join("processes")).expect("it runs");
         let line = match server {
             Server::NameServer => processes.lines().next(),
@@ -182,7 +188,15 @@ impl Apache {
         let id = line.and_then(|line| line.split(' ').next()).expect("its process is known");
         let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", signal, id]).status();
         assert!(status.is_ok_and(|status| status.success()), "no signal was sent");
+        id.to_owned()
     }
+}
+
+/// Whether a thread, by its folder, is stopped. One that has just ended is.
+fn is_stopped(thread: &Path) -> bool {
+    let Ok(stat) = std::fs::read_to_string(thread.join("stat")) else { return true };
+    // Number, name in parentheses, state.
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
 }
 
 impl Drop for Apache {

@@ -36,9 +36,11 @@ fn patient() -> Value {
     json!({ "sendMsgTimeout": 60_000, "mqClientApiTimeout": 60_000, "pollNameServerInterval": 600_000 })
 }
 
-/// For what lasts until the time is up.
+/// For name servers that are waited for in vain.
 fn hurried() -> Value {
-    json!({ "sendMsgTimeout": 5_000, "mqClientApiTimeout": 5_000, "pollNameServerInterval": 600_000 })
+    let mut settings = patient();
+    settings["mqClientApiTimeout"] = json!(5_000);
+    settings
 }
 
 /// Both get to know the topics and the broker.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rocketlite::producer::{CompressionType, SendResult, SendStatus};
-use rocketlite::{Broker, Message, Producer};
+use rocketlite::{Broker, Message};
 use rocketlite_core::wire::fields::SerializeType;
 
+use crate::modes::{patient, start_patient, start_with};
 use crate::reference::{Apache, VERSIONS, find_all, java};
 use crate::wanted;
 
@@ -22,9 +23,7 @@ async fn send(
     count: usize,
     serialize_type: SerializeType,
 ) -> Vec<(usize, SendResult)> {
-    let producer =
-        Producer::builder("interop_producers").namesrv_addr(name_server).serialize_type(serialize_type);
-    let producer = Arc::new(producer.start().expect("it starts"));
+    let producer = start_with(name_server, |it| patient(it).serialize_type(serialize_type));
     let mut results = Vec::new();
     for start in (0..count).step_by(16) {
         let tasks = (start..count.min(start + 16)).map(|index| {
@@ -77,8 +76,7 @@ async fn apache_stores_what_we_compressed_and_our_batches_and_java_finds_them() 
         let topic = "CompressedByRust";
         let mut results = Vec::new();
         for kind in [CompressionType::Zlib, CompressionType::Lz4, CompressionType::Zstd] {
-            let builder = Producer::builder("interop_producers").namesrv_addr(&apache.name_server);
-            let producer = builder.compress_type(kind).start().expect("it starts");
+            let producer = start_with(&apache.name_server, |it| patient(it).compress_type(kind));
             // 5000 and 70000 bytes.
             for index in [4, 5, 10, 11] {
                 let body = body(index);
@@ -101,8 +99,7 @@ async fn apache_stores_what_we_compressed_and_our_batches_and_java_finds_them() 
 
 /// The first message that a name server has a route for: it knows our broker a moment after that has connected.
 async fn first_message(name_server: &str, topic: &str) -> SendResult {
-    let producer =
-        Producer::builder("interop_producers").namesrv_addr(name_server).start().expect("it starts");
+    let producer = start_patient(name_server);
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         match producer.send(&Message::new(topic, b"first")).await {

@@ -28,6 +28,7 @@ final class Find {
 
     private Find(Program program) {
         producer.setNamesrvAddr(program.text("--namesrv"));
+        producer.setMqClientApiTimeout(60_000);
         topic = program.text("--topic");
     }
 

@@ -19,6 +19,9 @@ use crate::reference::java_tries;
 /// The longest that the Java client is waited for. Nothing is expected to take so long.
 const DEADLINE: Duration = Duration::from_mins(3);
 
+/// A setting that Java does not have.
+pub(crate) const OURS_ALONE: &str = "reserveTimeForRetry";
+
 /// How a message is sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Mode {
@@ -62,6 +65,10 @@ impl Attempt {
     /// The line for `Try.java`.
     fn order(&self, settings: &Value) -> String {
         let Self { mode, topic, size } = *self;
+        let mut settings = settings.clone();
+        if let Some(settings) = settings.as_object_mut() {
+            settings.remove(OURS_ALONE);
+        }
         let mut order = json!({ "settings": settings, "mode": mode.name(), "topic": topic, "size": size });
         match mode {
             Mode::Hash(hash) => order["hash"] = json!(hash),
@@ -302,15 +309,35 @@ impl Pair {
         attempt: Attempt,
         ours: JoinHandle<Outcome>,
     ) -> Outcomes {
-        let ours = ours.await.expect("no panic");
-        let java = block_in_place(|| self.java.hear(DEADLINE));
-        let java = serde_json::from_str(&java).unwrap_or_else(|error| panic!("{error}: {java}"));
-        let outcomes = Outcomes { java: Outcome::of_java(&java), ours };
+        let outcomes = self.outcomes(ours).await;
         self.note(scenario, attempt.mode, outcomes.java.to_string(), &outcomes.ours);
         outcomes
     }
 
-    /// With a setting that only we have.
+    async fn outcomes(&mut self, ours: JoinHandle<Outcome>) -> Outcomes {
+        let ours = ours.await.expect("no panic");
+        let java = block_in_place(|| self.java.hear(DEADLINE));
+        let java = serde_json::from_str(&java).unwrap_or_else(|error| panic!("{error}: {java}"));
+        Outcomes { java: Outcome::of_java(&java), ours }
+    }
+
+    /// Has both send until both have stored a message: routes and connections are there then, and programs are loaded.
+    pub(crate) async fn warm_up(&mut self, settings: &Value, topic: &'static str) {
+        /// More than a machine can be busy for.
+        const TIMES: usize = 50;
+        for _ in 0..TIMES {
+            let attempt = Attempt::new(Mode::Sync, topic);
+            let ours = self.begin(settings, attempt);
+            let outcomes = self.outcomes(ours).await;
+            if [outcomes.java, outcomes.ours].iter().all(|outcome| matches!(outcome, Outcome::Stored { .. }))
+            {
+                return;
+            }
+        }
+        panic!("{} {topic}: both have not stored a message at the same time", self.version);
+    }
+
+    /// Without Java.
     pub(crate) async fn send_ours(&mut self, scenario: &str, settings: &Value, attempt: Attempt) -> Outcome {
         let ours = self.begin_ours(settings, attempt).await.expect("no panic");
         self.note(scenario, attempt.mode, "-".to_owned(), &ours);
@@ -377,12 +404,13 @@ fn producer(version: &str, name_server: &str, settings: &Value) -> Producer {
             "sendMsgMaxTimeoutPerRequest" => builder.send_msg_max_timeout_per_request(millis()),
             "mqClientApiTimeout" => builder.mq_client_api_timeout(millis()),
             "pollNameServerInterval" => builder.poll_name_server_interval(millis()),
+            "heartbeatBrokerInterval" => builder.heartbeat_broker_interval(millis()),
             "retryTimesWhenSendFailed" => {
                 builder.retry_times_when_send_failed(number().try_into().expect("a small number"))
             }
             "sendLatencyFaultEnable" => builder.send_latency_fault_enable(flag()),
             "vipChannelEnabled" => builder.vip_channel_enabled(flag()),
-            "reserveTimeForRetry" => builder.reserve_time_for_retry(flag()),
+            OURS_ALONE => builder.reserve_time_for_retry(flag()),
             "namespace" => builder.namespace(text()),
             "accessKey" => builder.access_key(text()),
             "secretKey" => builder.secret_key(text()),

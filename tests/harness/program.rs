@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -190,6 +190,50 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A program that answers each line of its input with a line of its output. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Dialogue {
+    running: Running,
+    input: ChildStdin,
+    answers: Receiver<String>,
+}
+
+impl Dialogue {
+    /// Starts a program.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn spawn(command: Command) -> Self {
+        let mut running = Running::spawn(command);
+        let input = running.child.stdin.take().expect("it was piped");
+        let answers = lines(running.child.stdout.take().expect("it was piped"));
+        Self { running, input, answers }
+    }
+
+    /// Gives it a line, which it need not answer at once.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn say(&mut self, line: &str) {
+        if let Err(error) = writeln!(self.input, "{line}") {
+            self.give_up(&error.to_string());
+        }
+    }
+
+    /// Its next answer.
+    ///
+    /// # Panics
+    /// If there is none within `limit`.
+    pub fn hear(&mut self, limit: Duration) -> String {
+        self.answers.recv_timeout(limit).unwrap_or_else(|error| self.give_up(&error.to_string()))
+    }
+
+    fn give_up(&mut self, reason: &str) -> ! {
+        self.running.kill();
+        panic!("no answer, {reason}; stderr: {}", self.running.complaints());
     }
 }
 

@@ -6,6 +6,7 @@
 #   apache.sh stop DIR            stops what was started in DIR and returns when it is gone; it is killed after 10 s
 #   apache.sh kill DIR            the same at once, with KILL
 #   apache.sh jars VERSION        prints the folder of the jars, downloading them once
+# APACHE_JOIN=HOST:PORT[;HOST:PORT] has the broker register at other name servers too.
 # APACHE_TLS=permissive lets clients use TLS too; making the certificate costs 4 to 8 s.
 # Tested with 4.9.7 and 5.4.0 on Java 17. Needs java and, for the download, mvn.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -118,7 +119,7 @@ brokerIP1=127.0.0.1
 brokerName=broker-a
 listenPort=$((first + 2))
 haListenPort=$((first + 3))
-namesrvAddr=127.0.0.1:$((first + 1))
+namesrvAddr=127.0.0.1:$((first + 1))${APACHE_JOIN:+;$APACHE_JOIN}
 autoCreateTopicEnable=true
 mappedFileSizeCommitLog=67108864
 storePathRootDir=$dir/store

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Programs on the reference's own Java client; java/*.java compile against every version tested.
-#   java.sh VERSION Send|Find|Consume [OPTION...]   see README.md; a wrong option prints the usage
+#   java.sh VERSION Send|Find|Consume|Try [OPTION...]   see README.md; a wrong option prints the usage
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-[ $# -ge 2 ] || die "usage: java.sh VERSION Send|Find|Consume [OPTION...]"
+[ $# -ge 2 ] || die "usage: java.sh VERSION Send|Find|Consume|Try [OPTION...]"
 version=$1 program=$2
 shift 2
 [ -f "$here/java/$program.java" ] || die "no such program: $program"

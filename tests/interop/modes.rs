@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rocketlite::producer::{MessageQueue, SendResult, SendStatus};
-use rocketlite::{Message, Producer};
+use rocketlite::{Message, Producer, ProducerBuilder};
 use rocketlite_core::message::stored::StoredMessage;
 use rocketlite_tests::raw::RawClient;
 use serde_json::Value;
 
-use crate::reference::{Apache, PATIENT, VERSIONS, find_all, java};
-use crate::wanted_slow;
+use crate::reference::{Apache, VERSIONS, find_all, java};
+use crate::wanted;
 
 /// The longest that anything here is waited for, the scripts apart. Nothing is expected to take so long.
 const DEADLINE: Duration = Duration::from_mins(2);
@@ -26,16 +26,23 @@ pub(crate) fn within<T>(future: impl Future<Output = T>) -> impl Future<Output =
     }
 }
 
-/// A producer with the default settings.
-pub(crate) fn start(name_server: &str) -> Arc<Producer> {
-    Arc::new(Producer::builder("interop_producers").namesrv_addr(name_server).start().expect("it starts"))
+/// A producer with settings of its own.
+pub(crate) fn start_with(
+    name_server: &str,
+    settings: impl FnOnce(ProducerBuilder) -> ProducerBuilder,
+) -> Arc<Producer> {
+    let builder = Producer::builder("interop_producers").namesrv_addr(name_server);
+    Arc::new(settings(builder).start().expect("it starts"))
 }
 
 /// A producer that does not mind how slow the machine is.
 pub(crate) fn start_patient(name_server: &str) -> Arc<Producer> {
-    let builder = Producer::builder("interop_producers").namesrv_addr(name_server);
-    let builder = builder.send_msg_timeout(DEADLINE).mq_client_api_timeout(DEADLINE);
-    Arc::new(builder.start().expect("it starts"))
+    start_with(name_server, patient)
+}
+
+/// All the time that a slow machine may need.
+pub(crate) fn patient(producer: ProducerBuilder) -> ProducerBuilder {
+    producer.send_msg_timeout(DEADLINE).mq_client_api_timeout(DEADLINE)
 }
 
 /// Where messages go that the consumer is to see.
@@ -156,11 +163,11 @@ fn check_delayed(lines: &[Value], sent: &SendResult) {
 
 #[tokio::test]
 async fn each_way_of_sending_arrives_at_the_java_consumer_as_it_should() {
-    if !wanted_slow("ways of sending") {
+    if !wanted("ways of sending") {
         return;
     }
     for version in VERSIONS {
-        let apache = Apache::start(version, "ways", PATIENT);
+        let apache = Apache::start(version, "ways", "");
         let producer = start_patient(&apache.name_server);
         let delayed = send_delayed(&producer).await;
         send_to_queues(&producer).await;
@@ -184,11 +191,11 @@ async fn each_way_of_sending_arrives_at_the_java_consumer_as_it_should() {
 
 #[tokio::test]
 async fn a_message_almost_as_large_as_may_be_is_found_whole() {
-    if !wanted_slow("large messages") {
+    if !wanted("large messages") {
         return;
     }
     for version in VERSIONS {
-        let apache = Apache::start(version, "large", PATIENT);
+        let apache = Apache::start(version, "large", "");
         let producer = start_patient(&apache.name_server);
         let body: Vec<u8> =
             (0..(4 << 20) - 1_024).map(|at: usize| (at * 31 + at / 256).to_le_bytes()[0]).collect();

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rocketlite::producer::{CompressionType, SendResult, SendStatus};
-use rocketlite::{Broker, Message, Producer};
+use rocketlite::{Broker, Message};
 use rocketlite_core::wire::fields::SerializeType;
 
+use crate::modes::{patient, start_patient, start_with};
 use crate::reference::{Apache, VERSIONS, find_all, java};
 use crate::wanted;
 
@@ -22,9 +23,7 @@ async fn send(
     count: usize,
     serialize_type: SerializeType,
 ) -> Vec<(usize, SendResult)> {
-    let producer =
-        Producer::builder("interop_producers").namesrv_addr(name_server).serialize_type(serialize_type);
-    let producer = Arc::new(producer.start().expect("it starts"));
+    let producer = start_with(name_server, |it| patient(it).serialize_type(serialize_type));
     let mut results = Vec::new();
     for start in (0..count).step_by(16) {
         let tasks = (start..count.min(start + 16)).map(|index| {
@@ -77,8 +76,7 @@ async fn apache_stores_what_we_compressed_and_our_batches_and_java_finds_them() 
         let topic = "CompressedByRust";
         let mut results = Vec::new();
         for kind in [CompressionType::Zlib, CompressionType::Lz4, CompressionType::Zstd] {
-            let builder = Producer::builder("interop_producers").namesrv_addr(&apache.name_server);
-            let producer = builder.compress_type(kind).start().expect("it starts");
+            let producer = start_with(&apache.name_server, |it| patient(it).compress_type(kind));
             // 5000 and 70000 bytes.
             for index in [4, 5, 10, 11] {
                 let body = body(index);
@@ -99,51 +97,9 @@ async fn apache_stores_what_we_compressed_and_our_batches_and_java_finds_them() 
     }
 }
 
-/// Of a 5.x broker that lets only its one user send.
-const AUTHENTICATION: &str = r#"authenticationEnabled=true
-authenticationProvider=org.apache.rocketmq.auth.authentication.provider.DefaultAuthenticationProvider
-authenticationMetadataProvider=org.apache.rocketmq.auth.authentication.provider.LocalAuthenticationMetadataProvider
-initAuthenticationUser={"username":"rocketmq","password":"12345678"}
-innerClientAuthenticationCredentials={"accessKey":"rocketmq","secretKey":"12345678"}
-"#;
-
-#[tokio::test]
-async fn apache_takes_what_we_sign_and_nothing_else() {
-    if !wanted("signed, to Apache") {
-        return;
-    }
-    let apache = Apache::start("5.4.0", "sign", AUTHENTICATION);
-    for form in [SerializeType::Json, SerializeType::RocketMq] {
-        for (secret, refusal) in [
-            (None, Some("username cannot be null")),
-            (Some("wrong"), Some("check signature failed")),
-            (Some("12345678"), None),
-        ] {
-            let mut builder = Producer::builder("interop_producers").namesrv_addr(&apache.name_server);
-            if let Some(secret) = secret {
-                builder = builder.access_key("rocketmq").secret_key(secret);
-            }
-            let producer = builder.serialize_type(form).start().expect("it starts");
-            // What must be escaped, what is not ASCII, and a body that is not text.
-            let properties = [("k\u{e9}y", "v\"\\al")];
-            let body = body(5);
-            let message = Message::new("Signed", &body).with_properties(&properties);
-            for sent in [producer.send(&message).await, producer.send_batch(&[message, message]).await] {
-                match (sent, refusal) {
-                    (Ok(result), None) => assert_eq!(result.status, SendStatus::SendOk),
-                    (Err(error), Some(refusal)) => assert!(error.to_string().contains(refusal), "{error}"),
-                    (sent, _) => panic!("{secret:?} {form:?}: {sent:?}"),
-                }
-            }
-            producer.shutdown().await;
-        }
-    }
-}
-
 /// The first message that a name server has a route for: it knows our broker a moment after that has connected.
 async fn first_message(name_server: &str, topic: &str) -> SendResult {
-    let producer =
-        Producer::builder("interop_producers").namesrv_addr(name_server).start().expect("it starts");
+    let producer = start_patient(name_server);
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         match producer.send(&Message::new(topic, b"first")).await {

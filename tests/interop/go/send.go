@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
@@ -43,6 +44,8 @@ func send(arguments []string) error {
 	p, err := rocketmq.NewProducer(
 		producer.WithNameServer(strings.Split(o.namesrv, ";")),
 		producer.WithGroupName("interop_go_producer"),
+		// All the time that a slow machine may need.
+		producer.WithSendMsgTimeout(time.Minute),
 	)
 	if err != nil {
 		return err

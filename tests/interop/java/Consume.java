@@ -9,7 +9,7 @@ import org.apache.rocketmq.common.message.MessageExt;
 /** Consumes messages with the reference's push consumer and prints each. */
 final class Consume {
     private static final String USAGE = "Consume --namesrv ADDRESS --topic TOPIC --group GROUP --count N"
-        + " --timeout SECONDS [--from first|last] [--tag EXPRESSION]";
+        + " --timeout SECONDS [--from first|last] [--tag EXPRESSION] [--namespace NAMESPACE]";
 
     private final DefaultMQPushConsumer consumer;
     private final CountDownLatch left;
@@ -25,6 +25,7 @@ final class Consume {
     private Consume(Program program) {
         consumer = new DefaultMQPushConsumer(program.text("--group"));
         consumer.setNamesrvAddr(program.text("--namesrv"));
+        consumer.setNamespace(program.text("--namespace", null));
         // The 5.x client may skip the heartbeat that announces its first subscription, two of its threads racing for one
         // lock; a 5.x broker then serves it nothing until the next one, which comes after 30 s if not told otherwise.
         consumer.setHeartbeatBrokerInterval(1000);
@@ -67,6 +68,7 @@ final class Consume {
         }
         Program.print(
             "msgId", message.getMsgId(),
+            "topic", message.getTopic(),
             "body_hex", Program.hex(message.getBody()),
             "tags", message.getTags(),
             "keys", message.getKeys(),

@@ -28,6 +28,7 @@ final class Find {
 
     private Find(Program program) {
         producer.setNamesrvAddr(program.text("--namesrv"));
+        producer.setMqClientApiTimeout(60_000);
         topic = program.text("--topic");
     }
 
@@ -40,15 +41,12 @@ final class Find {
             throw new Exception("no messages on stdin");
         }
         producer.start();
-        try {
-            // A look-up goes to the broker the id names; this makes a wrong name server or topic show as such.
-            producer.fetchPublishMessageQueues(topic);
-            for (String line : lines) {
-                find(RemotingSerializable.fromJson(line, Map.class));
-            }
-        } finally {
-            producer.shutdown();
+        // A look-up goes to the broker the id names; this makes a wrong name server or topic show as such.
+        producer.fetchPublishMessageQueues(topic);
+        for (String line : lines) {
+            find(RemotingSerializable.fromJson(line, Map.class));
         }
+        // Not shut down: another broker of the route may hang, and would be told and waited for.
         Program.print("found", found, "missing", missing, "different", different);
         if (firstProblem != null) {
             throw new Exception("not all as sent; the first: " + firstProblem);

@@ -37,6 +37,9 @@ final class Send {
 
     private Send(Program program) {
         producer.setNamesrvAddr(program.text("--namesrv"));
+        // All the time that a slow machine may need.
+        producer.setSendMsgTimeout(60_000);
+        producer.setMqClientApiTimeout(60_000);
         topic = program.text("--topic");
         count = program.positive("--count");
         size = program.positive("--size", 64);

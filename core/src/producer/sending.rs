@@ -100,7 +100,8 @@ impl State<'_> {
 
     /// Puts the current attempt on a connection to its broker. Returns how it ended if it ended at once.
     fn connect_attempt(&mut self, now: Instant, id: SlotId) -> Option<AttemptOutcome> {
-        let queue = self.sends.get(id)?.attempt.queue;
+        let send = self.sends.get(id)?;
+        let (queue, again) = (send.attempt.queue, send.mode == SendMode::Async && send.attempts > 1);
         let Some(address) = self.routes.master(queue.broker).cloned() else {
             return Some(AttemptOutcome::NoBrokerAddress);
         };
@@ -108,7 +109,8 @@ impl State<'_> {
             return Some(AttemptOutcome::Forbidden);
         }
         self.submitted(now, id, queue.broker);
-        let address = self.sent_to(address);
+        // What tries an asynchronous send again knows nothing of second ports (`MQClientAPIImpl#onExceptionImpl`).
+        let address = if again { address } else { self.sent_to(address) };
         let timeout = self.config.connect_timeout;
         let (connect, given_up) = self.links.connect(now, &address, timeout, self.name_server.connection);
         if let Some(address) = given_up {

@@ -106,3 +106,18 @@ fn sends_can_go_to_the_second_port() {
         bench.requests.clear();
     }
 }
+
+#[test]
+fn the_retry_of_an_asynchronous_send_goes_to_the_first_port() {
+    let mut bench = Bench::with(|config| config.vip_channel_enabled = true);
+    bench.producer.send_async(bench.now, &Message::new("T", b"x")).unwrap();
+    bench.drive();
+    let question = bench.take(RequestCode::GET_ROUTEINFO_BY_TOPIC);
+    let route = route(&[("a", 1)]).replace("a:1", "a:10911");
+    bench.answer(&question, 0, &[], route.as_bytes());
+    for port in ["a:10909", "a:10911", "a:10911"] {
+        let request = bench.take(RequestCode::SEND_MESSAGE_V2);
+        assert_eq!(request.address, port);
+        bench.hang_up(&request);
+    }
+}

@@ -144,7 +144,8 @@ impl<'s> State<'s> {
     }
 }
 
-fn check_properties<'a>(message: &Message<'a>) -> Result<(), SubmitError<'a>> {
+/// Whether the properties can be sent as they are.
+pub(crate) fn check_properties<'a>(message: &Message<'a>) -> Result<(), SubmitError<'a>> {
     let set = [("TAGS", message.tags()), ("KEYS", message.keys())];
     let set = set.into_iter().filter_map(|(name, value)| Some((name, value?)));
     for (name, value) in message.properties().iter().copied().chain(set) {

@@ -198,11 +198,7 @@ impl<F: MultiwriteNorFlash, const PAGES: usize> Outbox<F, PAGES> {
     ///
     /// # Errors
     /// What the flash or its content is missing. The message may be there or not.
-    pub async fn remove(
-        &mut self,
-        ticket: Ticket,
-        buffer: &mut [u8],
-    ) -> Result<bool, OutboxError<F::Error>> {
+    pub async fn remove(&mut self, ticket: Ticket, buffer: &mut [u8]) -> Result<bool, OutboxError<F::Error>> {
         let mut entries = self.queue.iter().await?;
         while let Some(entry) = entries.next(buffer).await? {
             let Some(at) = Unsent::decode(&entry).map(|unsent| unsent.ticket()) else { continue };
@@ -357,11 +353,7 @@ fn check<'a>(message: &Message<'a>) -> Result<(), SubmitError<'a>> {
     own.transpose().map_err(SubmitError::UniqueKey).map(drop)
 }
 
-fn queue_config<F: NorFlash>(
-    flash: &F,
-    area: Range<u32>,
-    pages: usize,
-) -> Result<QueueConfig<F>, AreaError> {
+fn queue_config<F: NorFlash>(flash: &F, area: Range<u32>, pages: usize) -> Result<QueueConfig<F>, AreaError> {
     let capacity = flash.capacity();
     let len = usize::try_from(area.end.saturating_sub(area.start)).unwrap_or(usize::MAX);
     let config = QueueConfig::try_new(area.start..area.end.max(area.start)).map_err(|error| match error {

@@ -104,7 +104,10 @@ impl fmt::Display for AreaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAligned { page } => {
-                write!(f, "the outbox must begin and end at multiples of {page} bytes, the pages of the flash")
+                write!(
+                    f,
+                    "the outbox must begin and end at multiples of {page} bytes, the pages of the flash"
+                )
             }
             Self::OutsideFlash { capacity } => {
                 write!(f, "the outbox ends beyond the flash, which has {capacity} bytes")
@@ -113,7 +116,9 @@ impl fmt::Display for AreaError {
             Self::TooManyPages { limit } => {
                 write!(f, "the outbox has more pages than there is memory for, {limit}")
             }
-            Self::Geometry => f.write_str("the flash has words above 32 bytes, or pages too small for a record"),
+            Self::Geometry => {
+                f.write_str("the flash has words above 32 bytes, or pages too small for a record")
+            }
         }
     }
 }
@@ -125,7 +130,9 @@ impl<E: fmt::Debug> fmt::Display for PushError<'_, E> {
             Self::TooManyProperties { limit } => {
                 write!(f, "a message in an outbox can have {limit} properties, its UNIQ_KEY counted")
             }
-            Self::TooLarge { limit } => write!(f, "the message is longer than a record can be, {limit} bytes"),
+            Self::TooLarge { limit } => {
+                write!(f, "the message is longer than a record can be, {limit} bytes")
+            }
             Self::Full => f.write_str("the outbox is full"),
             Self::Outbox(error) => write!(f, "{error}"),
         }

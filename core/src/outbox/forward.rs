@@ -5,10 +5,10 @@ use core::fmt::Write as _;
 use embedded_storage_async::nor_flash::MultiwriteNorFlash;
 use heapless::{String, Vec};
 
+use super::Outbox;
 use super::error::OutboxError;
 use super::patience::{ForwardConfig, Next, Patience};
 use super::record::{Ticket, Unsent};
-use super::Outbox;
 use crate::message::id::MessageId;
 use crate::producer::{Producer, SubmitError};
 use crate::send::SendId;

@@ -195,7 +195,10 @@ mod tests {
             let record = encoded(&message, 256).unwrap();
             let unsent = Unsent::decode(&record).unwrap();
             let back = unsent.message();
-            assert_eq!((back.topic(), back.body(), back.flag()), (message.topic(), message.body(), message.flag()));
+            assert_eq!(
+                (back.topic(), back.body(), back.flag()),
+                (message.topic(), message.body(), message.flag())
+            );
             assert_eq!((unsent.ticket(), unsent.as_bytes()), (Ticket(300), &record[..]));
             let id = MessageId::parse(ID).unwrap();
             let key = message.property(UNIQ_KEY).map_or(id, |key| MessageId::parse(key).unwrap());

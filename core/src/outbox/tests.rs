@@ -50,14 +50,16 @@ async fn push<F: MultiwriteNorFlash, const PAGES: usize>(
 /// The numbers of all messages, oldest first; their content is compared.
 async fn numbers<F: MultiwriteNorFlash, const PAGES: usize>(outbox: &mut Outbox<F, PAGES>) -> Vec<u32> {
     let mut buffer = [0; 256];
-    let (mut busy, mut numbers) = (Vec::new(), Vec::new());
-    while let Some(unsent) = outbox.peek_but(&busy, &mut buffer).await.unwrap() {
+    let (mut last, mut numbers) = (None, Vec::new());
+    let mut entries = outbox.queue.iter().await.unwrap();
+    while let Some(entry) = entries.next(&mut buffer).await.unwrap() {
+        let unsent = Unsent::decode(&entry).unwrap();
         let number = unsent.message_id().unwrap().since_month_start();
         assert_eq!((unsent.message().topic(), unsent.message().body()), ("T", &body(number)[..]));
         assert_eq!(unsent.message_id(), Some(id(number)));
-        assert!(busy.last().is_none_or(|last| unsent.ticket().is_after(*last)));
+        assert!(last.is_none_or(|last| unsent.ticket().is_after(last)));
         numbers.push(number);
-        busy.push(unsent.ticket());
+        last = Some(unsent.ticket());
     }
     assert_eq!(outbox.counters().waiting, u32::try_from(numbers.len()).unwrap());
     numbers

@@ -395,4 +395,4 @@ const ATTEMPTS_TO_WRITE: usize = 3;
 const STATE_BYTES_WITHOUT_PAGES: usize = 104;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

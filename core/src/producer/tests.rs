@@ -9,6 +9,8 @@ mod faults;
 mod headers;
 mod lifecycle;
 mod namespaces;
+#[cfg(feature = "outbox")]
+mod outbox;
 mod probes;
 mod retries;
 mod routes;

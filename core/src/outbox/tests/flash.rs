@@ -100,7 +100,7 @@ impl<const WORD: usize, const PAGE: usize> RamFlash<WORD, PAGE> {
 
     fn place(&self, offset: u32, len: usize, unit: usize) -> Result<usize, FlashError> {
         let start = usize::try_from(offset).unwrap();
-        if start % unit != 0 || len % unit != 0 || len == 0 {
+        if !start.is_multiple_of(unit) || !len.is_multiple_of(unit) || len == 0 {
             return Err(FlashError::Misuse("not aligned"));
         }
         if start + len > self.bytes.len() {

@@ -141,7 +141,7 @@ async fn cut_everywhere<const WORD: usize>(when_full: WhenFull, erase_order: Era
                 flash.restart();
                 break (flash, model);
             };
-            drop(check(&mut flash, &mut model, pending, when_full).await);
+            check(&mut flash, &mut model, pending, when_full).await;
             let more = [Step::Push, Step::Remove(1), Step::Push, Step::Remove(0)];
             run(&mut flash, &mut model, when_full, &more).await.unwrap();
             check(&mut flash, &mut model, Pending::Nothing, when_full).await;

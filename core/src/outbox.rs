@@ -126,7 +126,7 @@ impl<F: MultiwriteNorFlash, const PAGES: usize> Outbox<F, PAGES> {
         let cache = Cache::new(ArrayPageStates::new(), ArrayPagePointers::new(), Uncached);
         let queue = QueueStorage::new(flash, config, cache);
         let counters = Counters::default();
-        let mut outbox = Self { queue, when_full, next: Ticket(0), counters, interrupted: true };
+        let mut outbox = Self { queue, when_full, next: Ticket::FIRST, counters, interrupted: true };
         if let Some(last) = outbox.survey(buffer).await? {
             outbox.next = last.next();
         }

@@ -20,6 +20,9 @@ pub const MAX_PROPERTIES: usize = 16;
 pub struct Ticket(pub(super) u32);
 
 impl Ticket {
+    /// That of the first message of an empty outbox, and of records that are in none yet.
+    pub const FIRST: Self = Self(0);
+
     pub(super) const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
@@ -85,7 +88,8 @@ impl<'b> Unsent<'b> {
     }
 }
 
-/// The record of `message` in the front of `buffer`. `id` becomes its `UNIQ_KEY` unless it has one.
+/// The record of `message` in the front of `buffer`: [`Outbox::push`](super::Outbox::push) writes such ones by itself, and
+/// elsewhere they are copies that need no heap. `id` becomes its `UNIQ_KEY` unless it has one.
 ///
 /// # Errors
 /// [`PushError::TooManyProperties`], [`PushError::TooLarge`].

@@ -15,19 +15,55 @@
 //! # Flash and wear
 //! The flash must allow its words to be written a second time, with zeros (`MultiwriteNorFlash`): serial NOR chips, nRF52
 //! and RP2040 do, the ECC flash inside an STM32L4, G4 or H7 does not. A message takes one header (8 bytes), its record (about
-//! 60 bytes beside topic, texts and body; [`max_record_bytes`] is the limit), both rounded up to words, and must fit into
-//! one page. Removing it rewrites its header. Pages are filled and erased in turn, all equally often: an area of `P` pages of
+//! 60 bytes beside topic, texts and body; [`max_record_bytes`] is the limit), both rounded up to words of at least 8 bytes,
+//! and must fit into one page. Removing it rewrites its header. Pages are filled and erased in turn, all equally often: an area of `P` pages of
 //! `S` bytes, each good for `E` erases, takes `P × E × floor((S − 2 × word) / message)` messages in its life: with 16 pages of
 //! 4 KiB, 100,000 erases and 200 bytes, 32 million. Space is given back by whole pages; what is sure to fit is
 //! `(P − 1) × floor((S − 2 × word) / message)` messages.
 //!
 //! # Memory
-//! `9 × PAGES + 64` bytes for the outbox beside the flash's driver ([`Outbox::STATE_BYTES`] is the limit), one buffer of
-//! [`max_record_bytes`] that only has to live during a call, and some 600 bytes of stack on a 32-bit machine, most of them
+//! `9 × PAGES + 80` bytes for the outbox beside the flash's driver ([`Outbox::STATE_BYTES`] is exact), one buffer of
+//! [`max_record_bytes`] that only has to live during a call, and about 1 KiB of stack on a 32-bit machine, most of it
 //! for the [`MAX_PROPERTIES`] pairs of an [`Unsent`].
 //!
+//! # Power cuts
+//! A record counts only with its checksum, a removal is one header that becomes zero, and a page is erased only when nothing
+//! on it is needed. [`Outbox::open`] finds pages whose erase was interrupted, in whatever state that has left
+//! them.
+//!
 //! # Without an executor
-//! Over [`BlockingFlash`] nothing ever waits, so [`block_on`] is all that a main loop needs.
+//! Over [`BlockingFlash`] nothing ever waits, so [`block_on`] is all that a main loop needs:
+//! ```
+//! # use embedded_storage_async::nor_flash::MultiwriteNorFlash;
+//! # use rocketlite_core::{Instant, Message, Producer};
+//! # use rocketlite_core::outbox::{Forwarded, Forwarder, Outbox, OutboxError, block_on};
+//! # fn turn<F: MultiwriteNorFlash>(
+//! #     now: Instant,
+//! #     producer: &mut Producer<'_>,
+//! #     outbox: &mut Outbox<F, 16>,
+//! #     forwarder: &mut Forwarder<1>,
+//! #     buffer: &mut [u8; 512],
+//! #     reading: Option<&[u8]>,
+//! # ) -> Result<(), OutboxError<F::Error>> {
+//! // Beside what drives the producer, in each turn:
+//! if let Some(reading) = reading {
+//!     let id = producer.make_message_id(now);
+//!     if let Err(error) = block_on(outbox.push(&Message::new("Temperature", reading), &id, buffer)) {
+//!         // The reading is lost.
+//! #       drop(error);
+//!     }
+//! }
+//! while let Some(event) = block_on(forwarder.poll(now, outbox, producer, buffer))? {
+//!     if let Forwarded::GivenUp { ticket, reason, .. } = event {
+//!         // Nobody wants this one.
+//! #       drop((ticket, reason));
+//!     }
+//! }
+//! let wake_at = forwarder.poll_timeout();
+//! # drop(wake_at);
+//! # Ok(())
+//! # }
+//! ```
 
 mod blocking;
 mod error;
@@ -35,6 +71,7 @@ mod forward;
 mod patience;
 mod record;
 mod recovery;
+mod words;
 
 pub use blocking::{BlockingFlash, block_on};
 pub use error::{AreaError, OutboxError, PushError};
@@ -58,6 +95,7 @@ use crate::message::id::MessageId;
 use crate::message::properties::UNIQ_KEY;
 use crate::message::validate::{MessageLimits, check_message};
 use crate::producer::{SubmitError, check_properties};
+use words::WideWords;
 
 /// What happens to a message for which there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -96,19 +134,19 @@ pub struct Counters {
 /// needs a buffer for one record, and writes to the flash from it: if the driver wants writes from aligned memory, it
 /// must be aligned. A future that is dropped before its end counts as a power cut.
 pub struct Outbox<F: MultiwriteNorFlash, const PAGES: usize> {
-    queue: QueueStorage<F, PageCache<PAGES>>,
+    queue: QueueStorage<WideWords<F>, PageCache<PAGES>>,
     when_full: WhenFull,
     next: Ticket,
     counters: Counters,
-    /// Whether a write may have ended in the middle since anybody looked.
+    /// Whether a write has failed, so that nobody knows whether its message is there.
     interrupted: bool,
 }
 
 type PageCache<const PAGES: usize> = Cache<ArrayPageStates<PAGES>, ArrayPagePointers<PAGES>, Uncached>;
 
 impl<F: MultiwriteNorFlash, const PAGES: usize> Outbox<F, PAGES> {
-    /// Bytes of RAM it takes at most, without the flash's driver.
-    pub const STATE_BYTES: usize = PAGES.saturating_mul(9).saturating_add(STATE_BYTES_WITHOUT_PAGES);
+    /// Bytes of RAM it takes beside the flash's driver: nine for each page, and some that are always needed.
+    pub const STATE_BYTES: usize = size_of::<Self>().saturating_sub(size_of::<F>());
 
     /// The outbox in `area` of the flash, with the messages that are there; an erased area is an empty one. Reads all of it
     /// once, completes what a power cut has left half done, and removes records that it cannot read.
@@ -116,17 +154,18 @@ impl<F: MultiwriteNorFlash, const PAGES: usize> Outbox<F, PAGES> {
     /// # Errors
     /// [`OutboxError::Area`] if the area cannot be used, otherwise what the flash or its content is missing.
     pub async fn open(
-        mut flash: F,
+        flash: F,
         area: Range<u32>,
         when_full: WhenFull,
         buffer: &mut [u8],
     ) -> Result<Self, OutboxError<F::Error>> {
-        let config = queue_config::<F>(&flash, area.clone(), PAGES).map_err(OutboxError::Area)?;
+        let mut flash = WideWords(flash);
+        let config = queue_config(&flash, area.clone(), PAGES).map_err(OutboxError::Area)?;
         recovery::complete_erases(&mut flash, area, buffer).await?;
         let cache = Cache::new(ArrayPageStates::new(), ArrayPagePointers::new(), Uncached);
         let queue = QueueStorage::new(flash, config, cache);
         let counters = Counters::default();
-        let mut outbox = Self { queue, when_full, next: Ticket::FIRST, counters, interrupted: true };
+        let mut outbox = Self { queue, when_full, next: Ticket::FIRST, counters, interrupted: false };
         if let Some(last) = outbox.survey(buffer).await? {
             outbox.next = last.next();
         }
@@ -134,7 +173,7 @@ impl<F: MultiwriteNorFlash, const PAGES: usize> Outbox<F, PAGES> {
     }
 
     /// Appends a message. `id` becomes its `UNIQ_KEY` unless it brings one of its own; it is in the outbox when this
-    /// returns `Ok`. The first push after [`Outbox::open`] reads all messages once, to be sure of it.
+    /// returns `Ok`.
     ///
     /// # Errors
     /// [`PushError::Illegal`] for what no producer sends, [`PushError::Full`] if it is set to refuse, the limits of a
@@ -146,17 +185,34 @@ impl<F: MultiwriteNorFlash, const PAGES: usize> Outbox<F, PAGES> {
         buffer: &mut [u8],
     ) -> Result<Ticket, PushError<'a, F::Error>> {
         check(message).map_err(PushError::Illegal)?;
-        let mut reclaimed = false;
-        // A record that nobody can find was written where another had begun.
-        for _ in 0..ATTEMPTS_TO_WRITE {
-            let ticket = self.append(message, id, &mut reclaimed, buffer).await?;
-            if !self.interrupted || self.survey(buffer).await? == Some(ticket) {
-                self.interrupted = false;
-                self.counters.pushed = self.counters.pushed.saturating_add(1);
-                return Ok(ticket);
-            }
+        if self.interrupted {
+            self.survey(buffer).await?;
+            self.interrupted = false;
         }
-        Err(PushError::Outbox(OutboxError::Corrupted))
+        let mut reclaimed = false;
+        loop {
+            let ticket = self.next;
+            let record = encode(message, id, ticket, buffer)?;
+            let pushed = self.queue.push(record, false).await;
+            if matches!(pushed, Err(QueueError::FullStorage)) {
+                self.make_room(&mut reclaimed, buffer).await?;
+                continue;
+            }
+            // Also after an error it may be there.
+            self.next = ticket.next();
+            return match pushed {
+                Ok(()) => {
+                    self.counters.waiting = self.counters.waiting.saturating_add(1);
+                    self.counters.pushed = self.counters.pushed.saturating_add(1);
+                    Ok(ticket)
+                }
+                Err(QueueError::ItemTooBig) => Err(PushError::TooLarge { limit: self.max_record() }),
+                Err(error) => {
+                    self.interrupted = true;
+                    Err(PushError::Outbox(error.into()))
+                }
+            };
+        }
     }
 
     /// The oldest message, which stays.
@@ -222,12 +278,13 @@ impl<F: MultiwriteNorFlash, const PAGES: usize> Outbox<F, PAGES> {
 
     /// Gives the flash back.
     pub fn into_flash(self) -> F {
-        self.queue.destroy().0
+        self.queue.destroy().0.0
     }
 
     /// Longest record the flash has room for.
     pub const fn max_record(&self) -> usize {
-        let overhead = word_bytes::<F>().saturating_mul(2).saturating_add(header_bytes::<F>());
+        let word = word_bytes::<WideWords<F>>();
+        let overhead = word.saturating_mul(2).saturating_add(header_bytes::<WideWords<F>>());
         let room = F::ERASE_SIZE.saturating_sub(overhead);
         if room < MAX_ITEM { room } else { MAX_ITEM }
     }
@@ -247,35 +304,6 @@ impl<F: MultiwriteNorFlash, const PAGES: usize> Outbox<F, PAGES> {
             }
         }
         Ok(buffer.get(found).and_then(Unsent::decode))
-    }
-
-    /// Writes the record once, and makes room for it.
-    async fn append<'a>(
-        &mut self,
-        message: &Message<'a>,
-        id: &MessageId,
-        reclaimed: &mut bool,
-        buffer: &mut [u8],
-    ) -> Result<Ticket, PushError<'a, F::Error>> {
-        loop {
-            let ticket = self.next;
-            let record = encode(message, id, ticket, buffer)?;
-            match self.queue.push(record, false).await {
-                Ok(()) => {
-                    self.next = ticket.next();
-                    self.counters.waiting = self.counters.waiting.saturating_add(1);
-                    return Ok(ticket);
-                }
-                Err(QueueError::FullStorage) => self.make_room(reclaimed, buffer).await?,
-                Err(QueueError::ItemTooBig) => return Err(PushError::TooLarge { limit: self.max_record() }),
-                Err(error) => {
-                    // It may be there all the same.
-                    self.next = ticket.next();
-                    self.interrupted = true;
-                    return Err(PushError::Outbox(error.into()));
-                }
-            }
-        }
     }
 
     /// Does one thing that may make room: erases pages that only hold what was cut short, or drops a message.
@@ -389,10 +417,6 @@ const fn header_bytes<F: NorFlash>() -> usize {
 const ITEM_HEADER: usize = 8;
 /// Longest record the queue's header has a number for.
 const MAX_ITEM: usize = 0xffff;
-/// How often a record is written before the flash counts as broken.
-const ATTEMPTS_TO_WRITE: usize = 3;
-/// Size of an outbox of no pages on a 64-bit machine, and some slack.
-const STATE_BYTES_WITHOUT_PAGES: usize = 104;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -99,7 +99,7 @@ impl<const WINDOW: usize> Forwarder<WINDOW> {
             return Ok(None);
         }
         self.resume = None;
-        while !self.in_flight.is_full() {
+        while !self.in_flight.is_full() && self.may_find_more(outbox.counters().waiting) {
             let mut busy = Vec::<Ticket, WINDOW>::new();
             busy.extend(self.in_flight.iter().map(|(ticket, _)| *ticket));
             let Some(unsent) = outbox.peek_but(&busy, buffer).await? else { break };
@@ -125,6 +125,11 @@ impl<const WINDOW: usize> Forwarder<WINDOW> {
     /// How many messages are with the producer.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
+    }
+
+    /// Whether a look at the flash is worth while.
+    fn may_find_more(&self, waiting: u32) -> bool {
+        usize::try_from(waiting).is_ok_and(|waiting| waiting > self.in_flight.len())
     }
 
     fn take_outcome(

@@ -10,12 +10,13 @@ use embedded_storage_async::nor_flash::{
 
 use crate::Rng;
 
-/// In which order an erase gets to the bytes of a page, and what it leaves of them when it is interrupted.
+/// In which order a write or an erase gets to its bytes, and what it leaves of them when it is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EraseOrder {
+pub(crate) enum Order {
     Forward,
+    /// Erases only: bytes are written forwards.
     Backward,
-    /// Bits rise all over the page, as on real chips.
+    /// Bits change all over the page or the write, as on real chips.
     Anywhere,
 }
 
@@ -27,7 +28,7 @@ pub(crate) struct RamFlash<const WORD: usize, const PAGE: usize> {
     pub(crate) power: Option<u32>,
     /// Whether it has failed.
     pub(crate) dark: bool,
-    pub(crate) erase_order: EraseOrder,
+    pub(crate) order: Order,
     /// What bits a cut leaves.
     pub(crate) chance: Rng,
     /// Bytes written and erased so far.
@@ -62,7 +63,7 @@ impl<const WORD: usize, const PAGE: usize> RamFlash<WORD, PAGE> {
             bytes: vec![0xff; pages * PAGE],
             power: None,
             dark: false,
-            erase_order: EraseOrder::Forward,
+            order: Order::Forward,
             chance: Rng::new(1),
             work: 0,
             erases: vec![0; pages],
@@ -111,20 +112,20 @@ impl<const WORD: usize, const PAGE: usize> RamFlash<WORD, PAGE> {
 
     /// Erases bytes of a page until power fails.
     fn erase_page(&mut self, page: core::ops::Range<usize>) -> Result<(), FlashError> {
-        let mut order: Vec<usize> = page.clone().collect();
-        match self.erase_order {
-            EraseOrder::Forward => {}
-            EraseOrder::Backward => order.reverse(),
-            EraseOrder::Anywhere => {
-                for last in (1..order.len()).rev() {
+        let mut places: Vec<usize> = page.clone().collect();
+        match self.order {
+            Order::Forward => {}
+            Order::Backward => places.reverse(),
+            Order::Anywhere => {
+                for last in (1..places.len()).rev() {
                     let other = self.chance.below(u32::try_from(last + 1).unwrap());
-                    order.swap(last, usize::try_from(other).unwrap());
+                    places.swap(last, usize::try_from(other).unwrap());
                 }
             }
         }
-        for at in order {
+        for at in places {
             if let Err(cut) = self.step() {
-                if self.erase_order == EraseOrder::Anywhere && self.bytes[page.clone()].contains(&0xff) {
+                if self.order == Order::Anywhere && self.bytes[page.clone()].contains(&0xff) {
                     for at in page {
                         // Bits only rise, but for those that were pulled down first.
                         let (rise, fall) = (self.any_bits(), self.any_bits() | self.any_bits());
@@ -184,11 +185,15 @@ impl<const WORD: usize, const PAGE: usize> NorFlash for RamFlash<WORD, PAGE> {
                 return Err(FlashError::NotErased(u32::try_from(at).unwrap()));
             }
         }
+        let old = self.bytes[start..start + bytes.len()].to_vec();
         for (at, byte) in (start..).zip(bytes) {
             if let Err(cut) = self.step() {
-                // Some bits of the byte have come down.
-                let some = self.any_bits();
-                self.bytes[at] &= byte | some;
+                let torn = |of: usize| of == at || self.order == Order::Anywhere;
+                for of in (start..start + bytes.len()).filter(|of| torn(*of)).collect::<Vec<_>>() {
+                    // Some bits of the byte have come down.
+                    let some = self.any_bits();
+                    self.bytes[of] = old[of - start] & (bytes[of - start] | some);
+                }
                 return Err(cut);
             }
             self.bytes[at] &= byte;

@@ -1,6 +1,6 @@
 //! Power fails at every byte that is written or erased: nothing that was accepted is lost, and the order stays.
 
-use super::flash::EraseOrder;
+use super::flash::Order;
 use super::*;
 use crate::Rng;
 
@@ -127,9 +127,9 @@ fn script() -> Vec<Step> {
 }
 
 /// For each step of the script, and each byte that it writes or erases: the same step with a cut there.
-async fn cut_everywhere<const WORD: usize>(when_full: WhenFull, erase_order: EraseOrder) -> u32 {
+async fn cut_everywhere<const WORD: usize>(when_full: WhenFull, order: Order) -> u32 {
     let mut flash = RamFlash::<WORD, 256>::new(3);
-    flash.erase_order = erase_order;
+    flash.order = order;
     let (mut model, mut cuts) = (Model::default(), 0);
     for step in script() {
         let mut power = 0;
@@ -173,9 +173,9 @@ async fn run<const WORD: usize>(
 fn a_cut_at_every_byte_of_a_small_flash_loses_nothing() {
     block_on(async {
         let mut cuts = 0;
-        cuts += cut_everywhere::<4>(WhenFull::DropOldest, EraseOrder::Forward).await;
-        cuts += cut_everywhere::<1>(WhenFull::RefuseNewest, EraseOrder::Backward).await;
-        cuts += cut_everywhere::<8>(WhenFull::DropOldest, EraseOrder::Anywhere).await;
+        cuts += cut_everywhere::<4>(WhenFull::DropOldest, Order::Forward).await;
+        cuts += cut_everywhere::<1>(WhenFull::RefuseNewest, Order::Backward).await;
+        cuts += cut_everywhere::<8>(WhenFull::DropOldest, Order::Anywhere).await;
         assert!(cuts > 10_000, "{cuts}");
     });
 }
@@ -186,8 +186,7 @@ async fn live<const WORD: usize>(seed: u64, cuts: u32) {
     let when_full = if chance.below(2) == 0 { WhenFull::DropOldest } else { WhenFull::RefuseNewest };
     let pages = usize::try_from(2 + chance.below(4)).unwrap();
     let mut flash = RamFlash::<WORD, 256>::new(pages);
-    flash.erase_order =
-        [EraseOrder::Forward, EraseOrder::Backward, EraseOrder::Anywhere][usize::try_from(seed % 3).unwrap()];
+    flash.order = [Order::Forward, Order::Backward, Order::Anywhere][usize::try_from(seed % 3).unwrap()];
     flash.chance = Rng::new(seed);
     let mut model = Model::default();
     for _ in 0..cuts {

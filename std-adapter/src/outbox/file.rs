@@ -64,7 +64,6 @@ impl FileFlash {
         }
         let mut flash = Self { file, capacity, sync };
         match FileHeader::read(&mut flash.file).map_err(io)? {
-            FileHeader::Missing => flash.create(path).map_err(io)?,
             FileHeader::Foreign => return Err(OpenError::Foreign { path: path.to_owned() }),
             FileHeader::OtherVersion(version) => {
                 return Err(OpenError::OtherVersion { path: path.to_owned(), version });
@@ -72,14 +71,14 @@ impl FileFlash {
             FileHeader::Of { capacity: found, .. } if found != u64::from(capacity) => {
                 return Err(OpenError::OtherCapacity { path: path.to_owned(), found });
             }
-            FileHeader::Of { complete: false, .. } => flash.create(path).map_err(io)?,
-            FileHeader::Of { .. } => {
+            FileHeader::Of { complete: true, .. } => {
                 let expected = FILE_HEADER_BYTES + u64::from(capacity);
                 let found = flash.file.metadata().map_err(io)?.len();
                 if found != expected {
                     return Err(OpenError::OtherLength { path: path.to_owned(), expected, found });
                 }
             }
+            FileHeader::Missing | FileHeader::Of { .. } => flash.create(path).map_err(io)?,
         }
         Ok(flash)
     }
@@ -152,13 +151,13 @@ impl NorFlash for FileFlash {
     const ERASE_SIZE: usize = PAGE_BYTES;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), FileError> {
-        let page = PAGE_BYTES as u32;
-        if !from.is_multiple_of(page) || !to.is_multiple_of(page) || from > to {
+        let (start, end) = (from as usize, to as usize);
+        if !start.is_multiple_of(PAGE_BYTES) || !end.is_multiple_of(PAGE_BYTES) || start > end {
             return Err(FileError::NotAligned);
         }
-        self.seek(from, (to - from) as usize)?;
+        self.seek(from, end - start)?;
         let erased = vec![0xff; PAGE_BYTES];
-        for _ in 0..(to - from) / page {
+        for _ in 0..(end - start) / PAGE_BYTES {
             self.file.write_all(&erased)?;
         }
         self.flush()

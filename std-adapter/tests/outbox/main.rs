@@ -2,6 +2,7 @@
 
 mod file;
 mod forward;
+mod killed;
 
 use std::path::{Path, PathBuf};
 

@@ -24,6 +24,8 @@ pub mod acl;
 mod arena;
 pub mod engine;
 pub mod message;
+#[cfg(feature = "outbox")]
+pub mod outbox;
 pub mod producer;
 mod rng;
 pub mod route;

@@ -27,12 +27,14 @@ pub use connections::Link;
 pub use event::{DisconnectReason, Event, SubmitError};
 pub use memory::{ProducerMemory, ProducerStorage};
 pub use options::{Content, MessageQueue, SendOptions};
+#[cfg(feature = "outbox")]
+pub(crate) use submit::check_properties;
 
 use core::time::Duration;
 
 use crate::engine::{Address, ConnectionId, ConnectionRequest, Engine};
 use crate::message::Message;
-use crate::message::id::MessageIdGenerator;
+use crate::message::id::{MessageId, MessageIdGenerator};
 use crate::route::{BrokerName, Routes};
 use crate::select::{FaultStrategy, RoundRobin};
 use crate::send::outcome::{SendError, SendResult};
@@ -246,6 +248,11 @@ impl<'m> Producer<'m> {
         self.state.done.remove(id.0, &mut self.state.sends);
         let outcome = self.state.sends.remove(id.0).and_then(|send| send.outcome);
         outcome.unwrap_or_else(|| Err(SendError::shut_down())).map_err(nb::Error::Other)
+    }
+
+    /// An id as this producer gives to what it sends: for messages that wait in an outbox and need theirs before.
+    pub fn make_message_id(&mut self, now: Instant) -> MessageId {
+        self.state.ids.next(self.state.clock.unix_millis(now))
     }
 
     /// What has happened. Ask until `None`.

@@ -7,10 +7,14 @@ pub mod broker;
 mod clock;
 mod drive;
 mod name_servers;
+#[cfg(feature = "outbox")]
+pub mod outbox;
 pub mod producer;
 
 pub use broker::{Broker, BrokerBuilder};
 pub use name_servers::NameServerError;
+#[cfg(feature = "outbox")]
+pub use outbox::Outbox;
 pub use producer::{Producer, ProducerBuilder};
 pub use rocketlite_core::message::Message;
 

@@ -44,3 +44,24 @@ fn broker_in_process_shows_what_was_stored() {
         temperatures.filter_map(|line| line.rsplit_once(" offset ")).map(|(_, end)| end).collect();
     assert_eq!(ends, ["0: 21.5", "1: 21.7", "2: 22.0"]);
 }
+
+#[test]
+fn outbox_sends_in_order_what_it_has_kept() {
+    let finished = run(example("outbox", &[]));
+    let ends = |mark: &str| -> Vec<_> {
+        finished
+            .success()
+            .lines()
+            .filter_map(|line| line.split_once(mark))
+            .map(|(_, end)| end.to_owned())
+            .collect()
+    };
+    let kept = ends("  kept ");
+    assert_eq!(ends("the broker has "), ["21.5", "21.7", "22.0"]);
+    assert_eq!(ends("  not sent: ").len(), 1);
+    let sent = ends("  SEND_OK ");
+    assert_eq!(sent.len(), 3, "{finished:?}");
+    for (kept, sent) in kept.iter().zip(&sent) {
+        assert!(kept.starts_with(sent.as_str()), "{finished:?}");
+    }
+}

@@ -169,7 +169,8 @@ fn target<'q>(options: &SendOptions<'q>) -> Result<(Target, &'q str), SubmitErro
     })
 }
 
-fn check_properties<'a>(message: &Message<'a>) -> Result<(), SubmitError<'a>> {
+/// Whether the properties can be sent as they are.
+pub(crate) fn check_properties<'a>(message: &Message<'a>) -> Result<(), SubmitError<'a>> {
     let set = [("TAGS", message.tags()), ("KEYS", message.keys())];
     let set = set.into_iter().filter_map(|(name, value)| Some((name, value?)));
     for (name, value) in message.properties().iter().copied().chain(set) {

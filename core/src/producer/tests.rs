@@ -11,6 +11,8 @@ mod hooks;
 mod lifecycle;
 mod namespaces;
 mod options;
+#[cfg(feature = "outbox")]
+mod outbox;
 mod probes;
 mod requests;
 mod retries;

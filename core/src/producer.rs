@@ -35,6 +35,7 @@ use crate::select::{FaultStrategy, RoundRobin};
 use crate::send::outcome::{SendError, SendResult};
 use crate::send::queue::SendQueue;
 use crate::send::{InFlight, SendId, SendMode, SendState, Target};
+use crate::time::sooner;
 use crate::wire::frame::{Received, Receiver};
 use crate::{Arena, Instant, Rng, SlotId, Slots, WallClock};
 use connections::Links;
@@ -347,8 +348,9 @@ impl Engine for Producer<'_> {
 
 impl State<'_> {
     /// Remembers that something is due at `at`.
+    #[inline(never)]
     fn arm(&mut self, at: Instant) {
-        self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
+        self.deadline = sooner(self.deadline, Some(at));
     }
 
     /// The number of a new request: what it is about, a sequence number, and the place of the entry that waits for

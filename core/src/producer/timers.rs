@@ -7,6 +7,7 @@ use crate::Instant;
 use crate::engine::ConnectionId;
 use crate::send::SendState;
 use crate::send::decision::{AttemptOutcome, Fault};
+use crate::time::sooner;
 
 impl State<'_> {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -24,9 +25,14 @@ impl State<'_> {
 
     fn next_deadline(&self) -> Option<Instant> {
         let max_idle = self.config.client_channel_max_idle_time;
-        let sends = self.sends.iter().filter_map(|(_, send)| send.deadline());
-        let links = self.links.iter().filter_map(|(_, link)| link.deadline(max_idle));
-        sends.chain(links).chain(self.lookup_deadline()).chain(self.probe_deadline()).min()
+        let mut next = sooner(self.lookup_deadline(), self.probe_deadline());
+        for (_, send) in self.sends.iter() {
+            next = sooner(next, send.deadline());
+        }
+        for (_, link) in self.links.iter() {
+            next = sooner(next, link.deadline(max_idle));
+        }
+        next
     }
 
     fn send_timers(&mut self, now: Instant) {

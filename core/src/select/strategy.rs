@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::RoundRobin;
 use super::fault::{FaultItem, FaultTable, FaultUpdate};
 use crate::route::QueueRef;
+use crate::time::millis;
 use crate::{Instant, Rules, SlotId};
 
 /// The queues of a topic, as a selector sees them (`TopicPublishInfo`).
@@ -217,7 +218,8 @@ fn not_available_duration(rules: Rules, latency: Duration, isolation: bool) -> D
         Rules::V5 => (&LADDER_V5, Duration::from_secs(10)),
     };
     let latency = if isolation { isolated } else { latency };
-    let step = ladder.iter().rev().find(|(at_least, _)| latency.as_millis() >= u128::from(*at_least));
+    let latency = millis(latency);
+    let step = ladder.iter().rev().find(|(at_least, _)| latency >= *at_least);
     Duration::from_millis(step.map_or(0, |(_, avoided)| *avoided))
 }
 

@@ -10,6 +10,7 @@ use crate::message::id::OffsetMessageId;
 use crate::producer::frame::{Body, Frame};
 use crate::producer::{GroupName, ProducerConfig};
 use crate::route::{BrokerName, QueueRef};
+use crate::time::millis;
 use crate::wire::command::{CommandHead, FLAG_ONE_WAY, RemotingCommand};
 use crate::wire::header::{SendMessageRequestHeader, SendMessageResponseHeader};
 use crate::wire::{DecodeError, Text};
@@ -52,8 +53,8 @@ impl Attempt {
     /// Whether the connection is closed when this attempt times out (`NettyRemotingClient#invokeSync`, 5.x):
     /// yes unless so little time was left that the peer cannot be blamed.
     pub(crate) fn closes_connection(&self) -> bool {
-        let quarter = self.budget.checked_div(4).unwrap_or_default();
-        self.left > Duration::from_millis(100) || self.left > quarter
+        let left = millis(self.left);
+        left > 100 || left > millis(self.budget) >> 2
     }
 }
 

@@ -6,7 +6,7 @@ mod fault;
 mod round_robin;
 mod strategy;
 
-pub use fault::{FaultItem, FaultUpdate};
+pub use fault::{FaultItem, FaultPlace, FaultUpdate};
 pub use round_robin::RoundRobin;
 pub use strategy::{FaultStrategy, NoQueues, PublishList};
 

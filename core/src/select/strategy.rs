@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::RoundRobin;
-use super::fault::{FaultItem, FaultTable, FaultUpdate};
+use super::fault::{FaultItem, FaultPlace, FaultTable, FaultUpdate};
 use crate::route::QueueRef;
 use crate::time::millis;
 use crate::{Instant, Rules, SlotId};
@@ -54,7 +54,7 @@ impl<'m> FaultStrategy<'m> {
     pub fn new(
         rules: Rules,
         send_latency_fault_enable: bool,
-        items: &'m mut [Option<FaultItem>],
+        items: &'m mut [FaultPlace],
         worst_index: RoundRobin,
     ) -> Self {
         Self { rules, send_latency_fault_enable, table: FaultTable::new(items), worst_index }

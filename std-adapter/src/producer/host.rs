@@ -11,7 +11,7 @@ use rocketlite_core::producer::{
     ConfigError, Event, Link, MessageQueue, Producer as Engine, ProducerConfig, ProducerMemory,
 };
 use rocketlite_core::route::{BrokerRoute, QueueRef, TopicRoute};
-use rocketlite_core::select::FaultItem;
+use rocketlite_core::select::FaultPlace;
 use rocketlite_core::send::InFlight;
 use rocketlite_core::send::decision::AttemptOutcome;
 use rocketlite_core::send::outcome::SendResult;
@@ -119,7 +119,7 @@ struct Memory {
     queues: Vec<QueueRef>,
     write_queue_nums: Vec<u16>,
     brokers: Vec<Slot<BrokerRoute>>,
-    faults: Vec<Option<FaultItem>>,
+    faults: Vec<FaultPlace>,
     in_flight: Vec<Slot<InFlight>>,
     bodies: Vec<u8>,
     body_pieces: Vec<Extent>,
@@ -140,7 +140,7 @@ impl Memory {
             queues: vec![QueueRef::EMPTY; limits.topics * limits.queues_per_topic],
             write_queue_nums: vec![0; limits.topics * limits.brokers],
             brokers: slots(limits.brokers),
-            faults: vec![None; limits.brokers],
+            faults: vec![FaultPlace::EMPTY; limits.brokers],
             in_flight: slots(limits.in_flight),
             bodies: vec![0; limits.body_bytes],
             body_pieces: vec![Extent::EMPTY; limits.in_flight],

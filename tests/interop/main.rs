@@ -5,6 +5,7 @@
 //! without it they say that they were skipped. They need `java`, `mvn`
 //! and `go`, and download the reference once. `README.md` beside this file says what the scripts do.
 
+mod device;
 mod failures;
 mod modes;
 mod reference;

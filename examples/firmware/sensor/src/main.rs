@@ -21,6 +21,8 @@ mod faults;
 mod network;
 mod readings;
 
+use core::time::Duration;
+
 use cortex_m_rt::entry;
 use defmt_semihosting as _;
 use rocketlite_core::driver::nal::TcpDriver;
@@ -61,6 +63,8 @@ fn main() -> ! {
     let mut config = ProducerConfig::new("sensors", "sensor-1", &name_servers);
     config.send_latency_fault_enable = true;
     config.reserve_time_for_retry = true;
+    // So that a name server that was away is noticed soon. A battery wants this to be long.
+    config.poll_name_server_interval = Duration::from_secs(5);
     // Part of the messages' ids, which must not repeat after a restart.
     let [low, high, ..] = board.seed().to_le_bytes();
     config.process_id = u16::from_le_bytes([low, high]).into();

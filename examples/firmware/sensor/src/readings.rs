@@ -52,9 +52,14 @@ impl<'a> Readings<'a> {
     pub fn poll(&mut self, now: Instant, producer: &mut Producer<'_>) -> bool {
         while let Some(event) = producer.poll_event() {
             defmt::debug!("{}", event);
-            if let Event::Disconnected(address, reason) = event {
-                defmt::warn!("{} disconnected: {}", address, reason);
-                self.disconnects += 1;
+            match event {
+                Event::Connected(address) => eprintln!(r#"{{"connected":"{address}"}}"#),
+                Event::Disconnected(address, reason) => {
+                    defmt::warn!("{} disconnected: {}", address, reason);
+                    eprintln!(r#"{{"disconnected":"{address}"}}"#);
+                    self.disconnects += 1;
+                }
+                _ => {}
             }
         }
         self.take_outcomes(producer);

@@ -38,11 +38,6 @@ impl Board {
         Self { syst, overflows: 0, counted: COUNTER.read() }
     }
 
-    /// The Ethernet device, reset.
-    pub fn ethernet(&mut self, frames: &'static mut Frames) -> Lan9118 {
-        Lan9118::start(frames)
-    }
-
     /// Milliseconds since the board was started. Must be asked once in 49 days.
     pub fn now(&mut self) -> Instant {
         let counted = COUNTER.read();
@@ -51,21 +46,15 @@ impl Board {
         Instant::from_millis(u64::from(self.overflows) << 32 | u64::from(counted))
     }
 
-    /// A number that differs from start to start. A real device has a better source.
-    pub fn seed(&mut self) -> u64 {
-        u64::from(CYCLES.read()) << 32 | u64::from(COUNTER.read())
-    }
-
     /// Sleeps until a frame arrives, or until `wake_at` if that is sooner. It may end early.
     pub fn sleep_until(&mut self, wake_at: Option<Instant>) {
         let now = self.now();
-        let millis =
-            wake_at.map_or(LONGEST_SLEEP, |at| at.since(now).as_millis().min(LONGEST_SLEEP.into()) as u32);
+        let millis = wake_at.map_or(LONGEST_SLEEP, |at| at.since(now).as_millis().min(LONGEST_SLEEP));
         if millis == 0 {
             return;
         }
         // Ticks may be lost in an emulator, so they only wake; time comes from the counter.
-        self.syst.set_reload(millis * (CORE_CLOCK_HZ / 1_000) - 1);
+        self.syst.set_reload(millis as u32 * (CORE_CLOCK_HZ / 1_000) - 1);
         self.syst.clear_current();
         self.syst.enable_counter();
         // With interrupts disabled one that came before is pending, and this returns at once: none is missed.
@@ -75,18 +64,23 @@ impl Board {
         lan9118::acknowledge();
         NVIC::unpend(Interrupt::Ethernet);
     }
+}
 
-    /// How many bytes of the stack were ever used.
-    pub fn stack_used(&self) -> usize {
-        unsafe extern "C" {
-            safe static _stack_start: u32;
-            safe static _stack_end: u32;
-        }
-        let (top, bottom) = ((&raw const _stack_start).addr(), (&raw const _stack_end).addr());
-        // The runtime has painted it before `main`.
-        let used = |at: &usize| Register(*at).read() != cortex_m_rt::STACK_PAINT_VALUE;
-        (bottom..top).step_by(4).find(used).map_or(0, |lowest| top - lowest)
+/// A number that differs from start to start. A real device has a better source.
+pub fn seed() -> u64 {
+    u64::from(CYCLES.read()) << 32 | u64::from(COUNTER.read())
+}
+
+/// How many bytes of the stack were ever used.
+pub fn stack_used() -> usize {
+    unsafe extern "C" {
+        safe static _stack_start: u32;
+        safe static _stack_end: u32;
     }
+    let (top, bottom) = ((&raw const _stack_start).addr(), (&raw const _stack_end).addr());
+    // The runtime has painted it before `main`.
+    let used = |at: &usize| Register(*at).read() != cortex_m_rt::STACK_PAINT_VALUE;
+    (bottom..top).step_by(4).find(used).map_or(0, |lowest| top - lowest)
 }
 
 /// Makes the 64 KiB below the stack a fault for whoever touches them.
@@ -121,7 +115,7 @@ unsafe impl InterruptNumber for Interrupt {
 const CORE_CLOCK_HZ: u32 = 25_000_000;
 
 /// In milliseconds. The timer has 24 bits.
-const LONGEST_SLEEP: u32 = 500;
+const LONGEST_SLEEP: u128 = 500;
 
 /// Counts cycles of the core clock.
 const CYCLES: Register = Register(0x4002_8014);

@@ -31,7 +31,7 @@ use semihosting::{eprintln, process};
 use smoltcp::iface::SocketStorage;
 
 use arguments::Arguments;
-use board::{Board, FRAME, Frames};
+use board::{Board, FRAME, Frames, Lan9118};
 use network::{Buffers, Network, Socket, Sockets};
 use readings::Readings;
 
@@ -57,7 +57,7 @@ fn main() -> ! {
         process::exit(2)
     });
     let mut board = Board::take();
-    let mut network = Network::new(SOCKETS, BUFFERS, board.ethernet(FRAMES), board.now());
+    let mut network = Network::new(SOCKETS, BUFFERS, Lan9118::start(FRAMES), board.now());
 
     let name_servers = [arguments.name_server];
     let mut config = ProducerConfig::new("sensors", "sensor-1", &name_servers);
@@ -66,14 +66,15 @@ fn main() -> ! {
     // So that a name server that was away is noticed soon. A battery wants this to be long.
     config.poll_name_server_interval = Duration::from_secs(5);
     // Part of the messages' ids, which must not repeat after a restart.
-    let [low, high, ..] = board.seed().to_le_bytes();
-    config.process_id = u16::from_le_bytes([low, high]).into();
+    let [low, high, ..] = board::seed().to_le_bytes();
+    config.process_id = u16::from_le_bytes([low, high]);
     // A device with a real-time clock sets it; one without may leave it to the broker's own timestamp.
     let clock = WallClock::new(Instant::ZERO, 1_700_000_000_000);
-    let mut producer = Producer::new(config, STORAGE.memory(), clock, board.seed()).unwrap_or_else(|error| {
-        eprintln!("sensor: {error}");
-        process::exit(2)
-    });
+    let mut producer =
+        Producer::new(config, STORAGE.memory(), clock, board::seed()).unwrap_or_else(|error| {
+            eprintln!("sensor: {error}");
+            process::exit(2)
+        });
 
     let mut readings = Readings::new(&arguments.topic, arguments.count, arguments.interval);
     while !producer.is_stopped() {
@@ -87,6 +88,6 @@ fn main() -> ! {
         }
     }
     network.poll(board.now());
-    readings.report(board.stack_used());
+    readings.report(board::stack_used());
     process::exit(i32::from(!readings.all_stored()))
 }

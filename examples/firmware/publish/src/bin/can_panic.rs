@@ -13,7 +13,9 @@ fn main() -> ! {
     static mut STORAGE: Storage = Storage::new();
     run(STORAGE);
     black_box([1, 2, 3][black_box(0)]);
-    loop {}
+    loop {
+        core::hint::spin_loop();
+    }
 }
 
 #[panic_handler]

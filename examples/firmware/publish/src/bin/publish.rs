@@ -12,7 +12,9 @@ use publish::{Storage, run};
 fn main() -> ! {
     static mut STORAGE: Storage = Storage::new();
     run(STORAGE);
-    loop {}
+    loop {
+        core::hint::spin_loop();
+    }
 }
 
 #[panic_handler]

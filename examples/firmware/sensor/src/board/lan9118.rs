@@ -28,9 +28,9 @@ impl Lan9118 {
         IRQ_CFG.write(0x111);
         FIFO_INT.write(0);
         INT_EN.write(RECEIVED);
-        let [a, b, c, d, e, f] = MAC.0;
-        write_mac(3, u32::from_le_bytes([a, b, c, d]));
-        write_mac(2, u32::from_le_bytes([e, f, 0, 0]));
+        let [front @ .., fifth, sixth] = MAC.0;
+        write_mac(3, u32::from_le_bytes(front));
+        write_mac(2, u32::from_le_bytes([fifth, sixth, 0, 0]));
         // Full duplex, transmitter and receiver on.
         write_mac(1, 1 << 20 | 1 << 3 | 1 << 2);
         TX_CFG.write(6);

@@ -235,6 +235,7 @@ impl<'m> Producer<'m> {
     ///
     /// # Errors
     /// Why the send failed, finally.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn poll_send(&mut self, id: SendId) -> nb::Result<SendResult, SendError> {
         match self.state.sends.get(id.0).map(|send| send.state) {
             Some(SendState::Done) => {}
@@ -291,6 +292,7 @@ impl Engine for Producer<'_> {
         self.state.handle_opened(now, connection);
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn handle_received(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) -> usize {
         let mut taken = 0usize;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
@@ -348,7 +350,7 @@ impl Engine for Producer<'_> {
 
 impl State<'_> {
     /// Remembers that something is due at `at`.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn arm(&mut self, at: Instant) {
         self.deadline = sooner(self.deadline, Some(at));
     }

@@ -25,13 +25,13 @@ impl Instant {
 
     /// This instant moved `span` into the future; parts of a millisecond are dropped.
     #[must_use]
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(millis(span)))
     }
 
     /// The time from `earlier` to this instant, zero if `earlier` is later.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -69,7 +69,7 @@ pub(crate) fn left(span: Duration, used: Duration) -> Option<Duration> {
 }
 
 /// The sooner of two instants, if there is one.
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(never))]
 pub(crate) fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

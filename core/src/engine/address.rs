@@ -27,7 +27,10 @@ impl Address {
     pub fn new(text: &str) -> Result<Self, AddressError> {
         let (host, port) = split(text)?;
         let has_colon = host.bytes().any(|byte| byte == b':');
-        if host.is_empty() || host.chars().any(char::is_whitespace) || (has_colon && ip(host).is_none()) {
+        if host.is_empty()
+            || host.bytes().any(|byte| byte.is_ascii_whitespace())
+            || (has_colon && ip(host).is_none())
+        {
             return Err(AddressError::Host);
         }
         if decimal::<u16>(port).is_none_or(|port| port == 0) {

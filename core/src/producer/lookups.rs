@@ -151,6 +151,7 @@ impl State<'_> {
     }
 
     /// Reads a name server's answer.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_route(
         &mut self,
         now: Instant,
@@ -236,6 +237,7 @@ impl State<'_> {
 
     /// What is due for routes at `now`: answers that took too long, and routes to ask for again
     /// (`MQClientInstance#updateTopicRouteInfoFromNameServer()`).
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn lookup_timers(&mut self, now: Instant) {
         for index in 0..self.topic_places() {
             let Some(id) = self.routes.topics.id_at(index) else { continue };

@@ -12,6 +12,7 @@ use crate::wire::command::RemotingCommand;
 use crate::{Instant, Rules, SlotId};
 
 impl State<'_> {
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_opened(&mut self, now: Instant, connection: ConnectionId) {
         let Some(link) = self.links.get_mut(connection) else { return };
         if !matches!(link.state, LinkState::Opening { .. }) {
@@ -39,6 +40,7 @@ impl State<'_> {
     }
 
     /// The driver reports that a connection is gone, or could not be opened.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_closed(&mut self, now: Instant, connection: ConnectionId) {
         let Some(link) = self.links.remove(connection) else { return };
         let reason = match link.state {
@@ -87,6 +89,7 @@ impl State<'_> {
         self.links.get(connection).is_some_and(|link| link.reply.is_some())
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_frame(&mut self, now: Instant, connection: ConnectionId, frame: &[u8]) {
         self.touch(now, connection);
         match RemotingCommand::decode(frame) {
@@ -105,6 +108,7 @@ impl State<'_> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn handle_send_response(
         &mut self,
         now: Instant,

@@ -31,6 +31,7 @@ pub struct MessageQueue<'a> {
 }
 
 impl<'s> State<'s> {
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn submit<'a>(
         &mut self,
         now: Instant,

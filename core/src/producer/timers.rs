@@ -10,6 +10,7 @@ use crate::send::decision::{AttemptOutcome, Fault};
 use crate::time::sooner;
 
 impl State<'_> {
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return;
@@ -35,6 +36,7 @@ impl State<'_> {
         next
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn send_timers(&mut self, now: Instant) {
         for index in 0..self.send_places() {
             let Some(id) = self.send_at(index) else { continue };

@@ -19,6 +19,7 @@ use crate::wire::header::{
 
 impl State<'_> {
     /// Fills `buffer` with as many frames as fit, the last one maybe in part.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn transmit(&mut self, connection: ConnectionId, buffer: &mut [u8]) -> usize {
         let mut filled = 0usize;
         while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
@@ -40,6 +41,7 @@ impl State<'_> {
     }
 
     /// The frame that is being written, or the next one.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn current(&mut self, connection: ConnectionId) -> Option<Outgoing> {
         if !self.links.is_open(connection) {
             return None;
@@ -132,6 +134,7 @@ impl State<'_> {
     }
 
     /// The frame of the request that is to be written.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn frame(&self, connection: ConnectionId, outgoing: Outgoing) -> Option<Frame<'_>> {
         let control = |code, body| Frame::new(self.control_head(connection, code), body);
         let no_body = Body::Bytes(&[]);

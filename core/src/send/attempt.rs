@@ -7,7 +7,7 @@ use super::request::Request;
 use super::{InFlight, SendMode};
 use crate::Instant;
 use crate::message::id::OffsetMessageId;
-use crate::producer::frame::{Body, Frame};
+use crate::producer::frame::{Body, Header};
 use crate::producer::{GroupName, ProducerConfig};
 use crate::route::{BrokerName, QueueRef};
 use crate::time::millis;
@@ -58,15 +58,15 @@ impl Attempt {
     }
 }
 
-/// The frame of the current attempt's request.
-pub(crate) fn frame<'s>(
+/// The current attempt's request: what it begins with, its header and its body.
+pub(crate) fn request<'s>(
     config: &ProducerConfig<'s>,
     group: &'s GroupName,
     send: &InFlight,
     bytes: &'s [u8],
     topic: &'s str,
     broker_name: &'s str,
-) -> Frame<'s> {
+) -> (CommandHead<'static>, Header<'s>, Body<'s>) {
     let (properties, body) = bytes.split_at_checked(send.parts.properties).unwrap_or_default();
     let body = body.get(..send.parts.body).unwrap_or_default();
     let Request { code, batch, sys_flag, reconsume_times, max_reconsume_times } = send.request;
@@ -97,9 +97,7 @@ pub(crate) fn frame<'s>(
         batch: Some(batch),
         broker_name: Some(broker_name.into()),
     };
-    let mut frame = Frame::new(head, Body::Bytes(body));
-    header.visit(code, &mut |key, value| frame.put(key, value));
-    frame
+    (head, Header::SendMessage(code, header), Body::Bytes(body))
 }
 
 /// Reads the answer of a broker that stored the message (`MQClientAPIImpl#processSendResponse`).

@@ -59,7 +59,7 @@ impl Device {
         core::iter::from_fn(|| Some(self.next()).filter(|line| line["stored"].is_null())).collect()
     }
 
-    fn is_over(mut self) {
+    fn ends_well(mut self) {
         let status = self.running.wait(DEADLINE);
         assert!(status.success(), "{status}: {}", self.running.complaints());
     }
@@ -113,7 +113,7 @@ fn routed(topic: &str, name_server: &RunningBroker, brokers: &[&RunningBroker]) 
 /// Whether the broker that runs at the address of a message's id has that message.
 fn is_there(line: &Value) {
     let id = OffsetMessageId::parse(text(line, "offsetMsgId")).expect("an id");
-    let offset = i64::try_from(id.physical_offset).expect("it fits");
+    let offset = id.physical_offset;
     let record = RawClient::connect(&id.store_host.to_string()).view_message(offset);
     for part in [text(line, "body"), text(line, "msgId")] {
         assert!(
@@ -211,7 +211,7 @@ fn apache_stores_what_a_device_sends_and_java_finds_it() {
         let apache = Apache::start(version, "device", PATIENT);
         let device = Device::start(&apache.name_server, "FromDevice", 100, 20);
         let said = device.all();
-        device.is_over();
+        device.ends_well();
         let readings = said.iter().filter(|line| line["reading"].is_u64());
         let wanted = readings.map(|line| {
             let body_crc = crc32fast::hash(text(line, "body").as_bytes());

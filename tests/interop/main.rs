@@ -3,7 +3,8 @@
 //!
 //! `ROCKETLITE_INTEROP=1` asks for these tests, and `all` for the slow ones too, where servers are killed while we send;
 //! without it they say that they were skipped. They need `java`, `mvn`
-//! and `go`, and download the reference once. `README.md` beside this file says what the scripts do.
+//! and `go`, and download the reference once. `ROCKETLITE_FIRMWARE=1` asks for those with an emulated device, which need what
+//! `examples/firmware/README.md` names. `README.md` beside this file says what the scripts do.
 
 mod device;
 mod failures;

@@ -6,6 +6,7 @@ mod register;
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{MPU, NVIC, SCB, SYST};
+use cortex_m::register::msp;
 use cortex_m::{Peripherals, asm};
 use rocketlite_core::Instant;
 
@@ -71,8 +72,9 @@ pub fn seed() -> u64 {
     u64::from(CYCLES.read()) << 32 | u64::from(COUNTER.read())
 }
 
-/// How many bytes of the stack were ever used.
-pub fn stack_used() -> usize {
+/// How many bytes of the stack were ever used, and how many the caller and what called it use for themselves.
+#[inline(always)]
+pub fn stack_used() -> (usize, usize) {
     unsafe extern "C" {
         safe static _stack_start: u32;
         safe static _stack_end: u32;
@@ -80,7 +82,8 @@ pub fn stack_used() -> usize {
     let (top, bottom) = ((&raw const _stack_start).addr(), (&raw const _stack_end).addr());
     // The runtime has painted it before `main`.
     let used = |at: &usize| Register(*at).read() != cortex_m_rt::STACK_PAINT_VALUE;
-    (bottom..top).step_by(4).find(used).map_or(0, |lowest| top - lowest)
+    let most = (bottom..top).step_by(4).find(used).map_or(0, |lowest| top - lowest);
+    (most, top - msp::read() as usize)
 }
 
 /// Makes the 64 KiB below the stack a fault for whoever touches them.

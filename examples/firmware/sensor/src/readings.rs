@@ -83,11 +83,11 @@ impl<'a> Readings<'a> {
         self.stored == self.count
     }
 
-    /// Prints the account.
-    pub fn report(&self, stack_used: usize) {
+    /// Prints the account. Of the stack, `main` uses a part for itself, which is state like that in statics.
+    pub fn report(&self, (stack, main): (usize, usize)) {
         let Self { stored, failed, retries, disconnects, .. } = self;
         eprintln!(
-            r#"{{"stored":{stored},"failed":{failed},"retries":{retries},"disconnects":{disconnects},"stack_used":{stack_used}}}"#
+            r#"{{"stored":{stored},"failed":{failed},"retries":{retries},"disconnects":{disconnects},"stack":{stack},"of_main":{main}}}"#
         );
     }
 

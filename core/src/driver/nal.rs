@@ -49,22 +49,28 @@ use window::Window;
 /// Memory: `CONNECTIONS` × (2 × `BYTES` + a socket + about 130 bytes).
 #[derive(Debug)]
 pub struct TcpDriver<S, const CONNECTIONS: usize, const BYTES: usize> {
-    places: [Option<Connection<S, BYTES>>; CONNECTIONS],
+    /// By place, as are their buffers.
+    connections: [Option<Connection<S>>; CONNECTIONS],
+    buffers: [Buffers<BYTES>; CONNECTIONS],
     zero_ends_stream: bool,
 }
 
 #[derive(Debug)]
-struct Connection<S, const BYTES: usize> {
+struct Connection<S> {
     id: ConnectionId,
     socket: S,
     stage: Stage,
-    /// What the engine has handed out and the socket has not taken.
-    outgoing: Window<BYTES>,
     /// Whether the engine may have more to hand out.
     transmits: bool,
+    zero_ends_stream: bool,
+}
+
+#[derive(Debug)]
+struct Buffers<const BYTES: usize> {
+    /// What the engine has handed out and the socket has not taken.
+    outgoing: Window<BYTES>,
     /// What the socket has handed out and the engine has not taken.
     incoming: Window<BYTES>,
-    zero_ends_stream: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -85,7 +91,11 @@ impl<S, const CONNECTIONS: usize, const BYTES: usize> TcpDriver<S, CONNECTIONS, 
     /// A driver without connections.
     pub const fn new() -> Self {
         const { assert!(BYTES > 0, "a buffer of no bytes passes nothing on") };
-        Self { places: [const { None }; CONNECTIONS], zero_ends_stream: false }
+        Self {
+            connections: [const { None }; CONNECTIONS],
+            buffers: [const { Buffers { outgoing: Window::new(), incoming: Window::new() } }; CONNECTIONS],
+            zero_ends_stream: false,
+        }
     }
 
     /// Says what a stack means by having received 0 bytes. The trait leaves it open: with `smoltcp-nal` nothing has
@@ -196,26 +206,22 @@ impl<S, const CONNECTIONS: usize, const BYTES: usize> TcpDriver<S, CONNECTIONS, 
     {
         let place = usize::from(id.index());
         self.close(place, stack);
-        let place = self.places.get_mut(place).ok_or(Broken)?;
+        let connection = self.connections.get_mut(place).ok_or(Broken)?;
+        let buffers = self.buffers.get_mut(place).ok_or(Broken)?;
         let socket = stack.socket().map_err(|_| Broken)?;
         let stage = match address.socket_addr() {
             Some(remote) => Stage::Connecting(remote),
             None => Stage::Resolving(address),
         };
-        *place = Some(Connection {
-            id,
-            socket,
-            stage,
-            outgoing: Window::new(),
-            transmits: false,
-            incoming: Window::new(),
-            zero_ends_stream: self.zero_ends_stream,
-        });
+        buffers.outgoing.clear();
+        buffers.incoming.clear();
+        let zero_ends_stream = self.zero_ends_stream;
+        *connection = Some(Connection { id, socket, stage, transmits: false, zero_ends_stream });
         Ok(())
     }
 
-    fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection<S, BYTES>> {
-        let place = self.places.get_mut(usize::from(id.index()))?;
+    fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection<S>> {
+        let place = self.connections.get_mut(usize::from(id.index()))?;
         place.as_mut().filter(|connection| connection.id == id)
     }
 
@@ -223,7 +229,7 @@ impl<S, const CONNECTIONS: usize, const BYTES: usize> TcpDriver<S, CONNECTIONS, 
     where
         T: TcpClientStack<TcpSocket = S>,
     {
-        let Connection { id, socket, .. } = self.places.get_mut(place)?.take()?;
+        let Connection { id, socket, .. } = self.connections.get_mut(place)?.take()?;
         // A socket that cannot be closed is as gone as another: it was given back.
         let _closed = stack.close(socket);
         Some(id)
@@ -242,9 +248,10 @@ impl<S, const CONNECTIONS: usize, const BYTES: usize> TcpDriver<S, CONNECTIONS, 
         T: TcpClientStack<TcpSocket = S>,
         E: Engine + ?Sized,
     {
-        let Some(Some(connection)) = self.places.get_mut(place) else { return false };
+        let Some(Some(connection)) = self.connections.get_mut(place) else { return false };
+        let Some(buffers) = self.buffers.get_mut(place) else { return false };
         let served = match connection.stage {
-            Stage::Open => connection.pass_on(now, stack, engine),
+            Stage::Open => connection.pass_on(now, stack, engine, buffers),
             _ => connection.dial(now, stack, engine, resolve),
         };
         served.unwrap_or_else(|Broken| {
@@ -262,7 +269,7 @@ impl<S, const CONNECTIONS: usize, const BYTES: usize> Default for TcpDriver<S, C
     }
 }
 
-impl<S, const BYTES: usize> Connection<S, BYTES> {
+impl<S> Connection<S> {
     fn dial<T, E>(
         &mut self,
         now: Instant,
@@ -290,48 +297,65 @@ impl<S, const BYTES: usize> Connection<S, BYTES> {
     }
 
     /// Carries bytes both ways. First those that arrived: an answer may free what the engine needs for the next request.
-    fn pass_on<T, E>(&mut self, now: Instant, stack: &mut T, engine: &mut E) -> Result<bool, Broken>
+    fn pass_on<T, E, const BYTES: usize>(
+        &mut self,
+        now: Instant,
+        stack: &mut T,
+        engine: &mut E,
+        buffers: &mut Buffers<BYTES>,
+    ) -> Result<bool, Broken>
     where
         T: TcpClientStack<TcpSocket = S>,
         E: Engine + ?Sized,
     {
-        let received = self.receive(now, stack, engine)?;
-        Ok(self.transmit(stack, engine)? || received)
+        let received = self.receive(now, stack, engine, &mut buffers.incoming)?;
+        Ok(self.transmit(stack, engine, &mut buffers.outgoing)? || received)
     }
 
-    fn receive<T, E>(&mut self, now: Instant, stack: &mut T, engine: &mut E) -> Result<bool, Broken>
+    fn receive<T, E, const BYTES: usize>(
+        &mut self,
+        now: Instant,
+        stack: &mut T,
+        engine: &mut E,
+        incoming: &mut Window<BYTES>,
+    ) -> Result<bool, Broken>
     where
         T: TcpClientStack<TcpSocket = S>,
         E: Engine + ?Sized,
     {
-        if self.incoming.is_empty() {
+        if incoming.is_empty() {
             let socket = &mut self.socket;
-            match ready(self.incoming.refill(|room| stack.receive(socket, room)))? {
+            match ready(incoming.refill(|room| stack.receive(socket, room)))? {
                 Some(0) if self.zero_ends_stream => return Err(Broken),
                 None | Some(0) => return Ok(false),
                 Some(_) => {}
             }
         }
-        let taken = engine.handle_received(now, self.id, self.incoming.waiting());
-        self.incoming.advance(taken);
+        let taken = engine.handle_received(now, self.id, incoming.waiting());
+        incoming.advance(taken);
         Ok(taken > 0)
     }
 
-    fn transmit<T, E>(&mut self, stack: &mut T, engine: &mut E) -> Result<bool, Broken>
+    fn transmit<T, E, const BYTES: usize>(
+        &mut self,
+        stack: &mut T,
+        engine: &mut E,
+        outgoing: &mut Window<BYTES>,
+    ) -> Result<bool, Broken>
     where
         T: TcpClientStack<TcpSocket = S>,
         E: Engine + ?Sized,
     {
-        if self.outgoing.is_empty() && self.transmits {
+        if outgoing.is_empty() && self.transmits {
             let id = self.id;
-            let filled = self.outgoing.refill(|room| Ok(engine.poll_transmit(id, room)))?;
+            let filled = outgoing.refill(|room| Ok(engine.poll_transmit(id, room)))?;
             self.transmits = filled > 0;
         }
-        if self.outgoing.is_empty() {
+        if outgoing.is_empty() {
             return Ok(false);
         }
-        let written = ready(stack.send(&mut self.socket, self.outgoing.waiting()))?.unwrap_or(0);
-        self.outgoing.advance(written);
+        let written = ready(stack.send(&mut self.socket, outgoing.waiting()))?.unwrap_or(0);
+        outgoing.advance(written);
         Ok(written > 0)
     }
 }

@@ -13,6 +13,11 @@ impl<const BYTES: usize> Window<BYTES> {
         Self { bytes: [0; BYTES], start: 0, end: 0 }
     }
 
+    /// Forgets what waits.
+    pub(super) const fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.start >= self.end
     }
@@ -30,7 +35,7 @@ impl<const BYTES: usize> Window<BYTES> {
     /// Has `fill` write to the front of all the room, and keeps as many bytes as it says. Bytes that waited are lost:
     /// for a window that is empty.
     pub(super) fn refill<E>(&mut self, fill: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<usize, E> {
-        (self.start, self.end) = (0, 0);
+        self.clear();
         self.end = fill(&mut self.bytes)?.min(BYTES);
         Ok(self.end)
     }

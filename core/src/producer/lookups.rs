@@ -190,6 +190,7 @@ impl State<'_> {
     }
 
     /// Takes over a route. False if it cannot be read: Java asks for the default topic then too.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn install(&mut self, topic: SlotId, question: Question, body: &[u8]) -> Result<bool, LookupFailure> {
         let at_most = (question == Question::DefaultTopic).then_some(self.config.default_topic_queue_nums);
         let start = self.first_index();

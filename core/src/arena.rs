@@ -1,5 +1,7 @@
 //! Variable-sized pieces of one slice the caller named: message bodies and frames that arrive in parts.
 
+use core::cell::Cell;
+
 /// A piece of an [`Arena`], to be given back with [`Arena::free`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -85,7 +87,11 @@ impl<'m> Arena<'m> {
             && self.used().get(at) == Some(&extent)
             && let Some(tail) = self.pieces.get_mut(at..self.count)
         {
-            tail.rotate_left(1);
+            for pair in Cell::from_mut(tail).as_slice_of_cells().windows(2) {
+                if let [place, next] = pair {
+                    place.set(next.get());
+                }
+            }
             self.count = self.count.saturating_sub(1);
             if self.next > at {
                 self.next = self.next.saturating_sub(1);
@@ -113,7 +119,11 @@ impl<'m> Arena<'m> {
     /// Puts `extent` in place `at` of the list, if the list has room.
     fn insert(&mut self, at: usize, extent: Extent) -> Option<()> {
         let tail = self.pieces.get_mut(at..self.count.saturating_add(1))?;
-        tail.rotate_right(1);
+        for pair in Cell::from_mut(&mut *tail).as_slice_of_cells().windows(2).rev() {
+            if let [before, place] = pair {
+                place.set(before.get());
+            }
+        }
         *tail.first_mut()? = extent;
         self.count = self.count.saturating_add(1);
         Some(())

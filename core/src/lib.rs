@@ -22,6 +22,8 @@ extern crate std;
 #[cfg(feature = "acl")]
 pub mod acl;
 mod arena;
+#[cfg(feature = "embedded-nal")]
+pub mod driver;
 pub mod engine;
 pub mod message;
 #[cfg(feature = "outbox")]

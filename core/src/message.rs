@@ -16,6 +16,7 @@ use core::fmt;
 
 use self::id::MessageId;
 use self::properties::{DELAY, KEYS, PropertyWriter, TAGS, UNIQ_KEY, WAIT};
+use crate::wire::text::decimal;
 
 /// A message to send, borrowed from the caller (`org.apache.rocketmq.common.message.Message`).
 ///
@@ -117,7 +118,7 @@ impl<'a> Message<'a> {
 
     /// The delay level; 0 is none, and so is a property `DELAY` that is no number.
     pub fn delay_time_level(&self) -> i32 {
-        self.property(DELAY).map_or(self.delay_time_level, |level| level.parse().unwrap_or(0))
+        self.property(DELAY).map_or(self.delay_time_level, |level| decimal(level).unwrap_or(0))
     }
 
     /// Whether the broker answers only when disk and replica have the message (`Message#isWaitStoreMsgOK`).

@@ -40,6 +40,7 @@ use crate::select::{FaultStrategy, RoundRobin};
 use crate::send::outcome::{SendError, SendResult};
 use crate::send::queue::SendQueue;
 use crate::send::{InFlight, SendId, SendMode, SendState};
+use crate::time::sooner;
 use crate::wire::frame::{Received, Receiver};
 use crate::{Arena, Instant, Rng, SlotId, Slots, WallClock};
 use connections::Links;
@@ -239,6 +240,7 @@ impl<'m> Producer<'m> {
     ///
     /// # Errors
     /// Why the send failed, finally.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn poll_send(&mut self, id: SendId) -> nb::Result<SendResult, SendError> {
         match self.state.sends.get(id.0).map(|send| send.state) {
             Some(SendState::Done) => {}
@@ -305,6 +307,7 @@ impl Engine for Producer<'_> {
         self.state.handle_opened(now, connection);
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn handle_received(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) -> usize {
         let mut taken = 0usize;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
@@ -362,8 +365,9 @@ impl Engine for Producer<'_> {
 
 impl State<'_> {
     /// Remembers that something is due at `at`.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn arm(&mut self, at: Instant) {
-        self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
+        self.deadline = sooner(self.deadline, Some(at));
     }
 
     /// The number of a new request: what it is about, a sequence number, and the place of the entry that waits for

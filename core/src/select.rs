@@ -8,7 +8,7 @@ mod round_robin;
 mod selector;
 mod strategy;
 
-pub use fault::{FaultItem, FaultUpdate};
+pub use fault::{FaultItem, FaultPlace, FaultUpdate};
 pub use round_robin::RoundRobin;
 pub use selector::{MessageQueueSelector, PublishQueues};
 pub use strategy::{FaultStrategy, NoQueues, PublishList};

@@ -151,12 +151,14 @@ impl<'m, T> Slots<'m, T> {
     }
 
     /// The entry of that name, if it is still there.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn get(&self, id: SlotId) -> Option<&T> {
         let slot = self.slots.get(usize::from(id.index)).filter(|slot| slot.generation() == id.generation)?;
         slot.entry()
     }
 
     /// The entry of that name, if it is still there.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn get_mut(&mut self, id: SlotId) -> Option<&mut T> {
         let slot =
             self.slots.get_mut(usize::from(id.index)).filter(|slot| slot.generation() == id.generation)?;
@@ -164,6 +166,7 @@ impl<'m, T> Slots<'m, T> {
     }
 
     /// The name of the entry in place `index`, if there is one.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn id_at(&self, index: u16) -> Option<SlotId> {
         let slot = self.slots.get(usize::from(index)).filter(|slot| slot.entry().is_some())?;
         Some(SlotId { index, generation: slot.generation() })

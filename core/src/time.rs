@@ -25,11 +25,13 @@ impl Instant {
 
     /// This instant moved `span` into the future; parts of a millisecond are dropped.
     #[must_use]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(millis(span)))
     }
 
     /// The time from `earlier` to this instant, zero if `earlier` is later.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -52,17 +54,33 @@ impl WallClock {
     /// Milliseconds since 1970 UTC at `now`, as a Java `long`.
     pub fn unix_millis(&self, now: Instant) -> i64 {
         let millis = if now >= self.at {
-            self.unix_millis.saturating_add(millis(now.since(self.at)))
+            self.unix_millis.saturating_add(now.0.saturating_sub(self.at.0))
         } else {
-            self.unix_millis.saturating_sub(millis(self.at.since(now)))
+            self.unix_millis.saturating_sub(self.at.0.saturating_sub(now.0))
         };
         i64::try_from(millis).unwrap_or(i64::MAX)
     }
 }
 
-/// Whole milliseconds of `span`, the unit of every timer here.
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+/// What `used` leaves of `span`, none if it is more: `Duration::checked_sub` in whole milliseconds, without its code for
+/// nanoseconds that run over.
+pub(crate) fn left(span: Duration, used: Duration) -> Option<Duration> {
+    millis(span).checked_sub(millis(used)).map(Duration::from_millis)
+}
+
+/// The sooner of two instants, if there is one.
+#[cfg_attr(target_os = "none", inline(never))]
+pub(crate) fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Whole milliseconds of `span`, the unit of every timer here. `Duration::as_millis` has 128 bits, which cost a
+/// microcontroller dearly.
+pub(crate) fn millis(span: Duration) -> u64 {
+    span.as_secs().saturating_mul(1_000).saturating_add(span.subsec_millis().into())
 }
 
 #[cfg(test)]

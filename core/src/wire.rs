@@ -14,7 +14,7 @@ pub mod header;
 pub mod heartbeat;
 pub mod json;
 pub mod route;
-mod text;
+pub(crate) mod text;
 
 pub use error::{DecodeError, DecodeErrorKind};
 pub use text::{Chars, Text};

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use rocketlite_core::route::QueueRef;
-use rocketlite_core::select::{FaultItem, FaultStrategy, FaultUpdate, PublishList, RoundRobin};
+use rocketlite_core::select::{FaultPlace, FaultStrategy, FaultUpdate, PublishList, RoundRobin};
 use rocketlite_core::wire::route::TopicRouteData;
 use rocketlite_core::{Instant, Rules, SlotId};
 use rocketlite_tests::golden::{Checks, integer, list, run, same, text};
@@ -120,7 +120,7 @@ const START: Instant = Instant::from_millis(1_000_000_000);
 
 fn script(case: &Value, rules: Rules) -> Result<(), String> {
     let brokers = Brokers::of(case);
-    let mut items: Vec<Option<FaultItem>> = vec![None; brokers.0.len()];
+    let mut items = vec![FaultPlace::EMPTY; brokers.0.len()];
     let worst = case["worst_index"].as_i64().map_or(0, |worst| i32::try_from(worst).unwrap());
     let enable = case["latency_fault_enable"].as_bool().ok_or("no latency_fault_enable")?;
     let mut script = Script {

@@ -363,7 +363,7 @@ fn joined(thread: JoinHandle<String>) -> String {
 }
 
 /// The lines of a stream as they come. The channel ends with the stream.
-fn lines(stream: ChildStdout) -> Receiver<String> {
+pub fn lines(stream: ChildStdout) -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {

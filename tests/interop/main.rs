@@ -2,10 +2,12 @@
 //! send to our broker.
 //!
 //! `ROCKETLITE_INTEROP=1` asks for these tests; without it they say that they were skipped. They need `java`, `mvn` and
-//! `go`, and download the reference once. `README.md` beside this file says what the scripts do.
+//! `go`, and download the reference once. `ROCKETLITE_FIRMWARE=1` asks for those with an emulated device, which need what
+//! `examples/firmware/README.md` names. `README.md` beside this file says what the scripts do.
 
 mod access;
 mod admin;
+mod device;
 mod failures;
 mod hanging;
 mod modes;

@@ -1,12 +1,14 @@
 //! Where a peer listens, as RocketMQ writes it: `host:port`.
 
-use core::fmt::{self, Write};
+use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
 
 use heapless::String;
 
 use super::ip::{parse_ip, write_ip};
+use crate::wire::cursor::Writer;
+use crate::wire::text::decimal;
 
 /// `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -25,12 +27,14 @@ impl Address {
     pub fn new(text: &str) -> Result<Self, AddressError> {
         let (host, port) = split(text)?;
         let has_colon = host.bytes().any(|byte| byte == b':');
-        if host.is_empty() || host.chars().any(char::is_whitespace) || (has_colon && ip(host).is_none()) {
+        if host.is_empty()
+            || host.bytes().any(|byte| byte.is_ascii_whitespace())
+            || (has_colon && ip(host).is_none())
+        {
             return Err(AddressError::Host);
         }
-        match port.parse::<u16>() {
-            Ok(port) if port > 0 => {}
-            _ => return Err(AddressError::Port),
+        if decimal::<u16>(port).is_none_or(|port| port == 0) {
+            return Err(AddressError::Port);
         }
         Ok(Self { text: String::try_from(text).map_err(|_| AddressError::TooLong)? })
     }
@@ -48,14 +52,14 @@ impl Address {
 
     /// The port, never 0.
     pub fn port(&self) -> u16 {
-        split(&self.text).ok().and_then(|(_, port)| port.parse().ok()).unwrap_or(0)
+        split(&self.text).ok().and_then(|(_, port)| decimal(port)).unwrap_or(0)
     }
 
     /// The same host with another port. None if that port is 0, or the text too long with it.
     pub(crate) fn with_port(&self, port: u16) -> Option<Self> {
         let (host, _) = split(&self.text).ok()?;
-        let mut text = String::new();
-        write!(text, "{host}:{port}").ok()?;
+        let mut text = String::try_from(host).ok()?;
+        push_port(&mut text, port)?;
         (port > 0).then_some(Self { text })
     }
 
@@ -72,7 +76,7 @@ impl TryFrom<SocketAddr> for Address {
     fn try_from(address: SocketAddr) -> Result<Self, AddressError> {
         let mut text = String::new();
         write_host(address.ip(), &mut text).map_err(|_| AddressError::TooLong)?;
-        write!(text, ":{}", address.port()).map_err(|_| AddressError::TooLong)?;
+        push_port(&mut text, address.port()).ok_or(AddressError::TooLong)?;
         if address.port() == 0 { Err(AddressError::Port) } else { Ok(Self { text }) }
     }
 }
@@ -135,13 +139,23 @@ impl fmt::Display for AddressError {
 impl core::error::Error for AddressError {}
 
 /// An IP address as a host.
-fn write_host(ip: IpAddr, f: &mut dyn Write) -> fmt::Result {
+fn write_host(ip: IpAddr, f: &mut dyn fmt::Write) -> fmt::Result {
     if ip.is_ipv4() {
         return write_ip(ip, f);
     }
     f.write_str("[")?;
     write_ip(ip, f)?;
     f.write_str("]")
+}
+
+/// Appends `:port`, without the formatting of the standard library, which is larger than all else here.
+fn push_port(text: &mut String<{ Address::MAX_LENGTH }>, port: u16) -> Option<()> {
+    let mut digits = [0u8; 5];
+    let mut writer = Writer::new(&mut digits);
+    writer.put_decimal(port.into());
+    let len = writer.filled();
+    let digits = core::str::from_utf8(digits.get(..len)?).ok()?;
+    text.push(':').and_then(|()| text.push_str(digits)).ok()
 }
 
 /// Host and port, before and after the last colon.

@@ -282,7 +282,9 @@ fn unhex<'b>(field: &'static str, text: &str, buffer: &'b mut [u8]) -> Result<&'
 fn hex<'b>(bytes: &[u8], buffer: &'b mut [u8]) -> &'b str {
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
     for (pair, byte) in buffer.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+        if let [high, low] = pair {
+            (*high, *low) = (digit(byte >> 4), digit(byte & 0xf));
+        }
     }
     let digits = buffer.get(..bytes.len().saturating_mul(2)).unwrap_or_default();
     core::str::from_utf8(digits).unwrap_or_default()

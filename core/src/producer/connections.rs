@@ -268,6 +268,7 @@ impl<'m> Links<'m> {
     }
 
     /// The next request to the driver.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn poll(&mut self) -> Option<ConnectionRequest> {
         if !self.attention {
             return None;

@@ -1,24 +1,50 @@
 //! The frame of a request before it is written: each piece of it is written by running through it again.
 
-use heapless::Vec;
-
 #[cfg(feature = "acl")]
 use crate::acl::{SessionCredentials, Signature, Signer};
+#[cfg(feature = "acl")]
+use crate::wire::Text;
+use crate::wire::code::RequestCode;
 use crate::wire::command::{CommandHead, FrameEncoder};
 use crate::wire::cursor::Writer;
 use crate::wire::fields::FieldValue;
+use crate::wire::header::{
+    GetRouteInfoRequestHeader, QueueOffsetRequestHeader, SendMessageRequestHeader,
+    UnregisterClientRequestHeader,
+};
 use crate::wire::heartbeat::put_producer_heartbeat;
 
 /// The frame of a request of ours.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Frame<'s> {
-    head: CommandHead<'static>,
-    fields: Vec<(&'static str, FieldValue<'s>), MAX_FIELDS>,
-    body: Body<'s>,
+    pub(crate) head: CommandHead<'static>,
+    pub(crate) header: Header<'s>,
+    pub(crate) common: CommonFields<'s>,
+    pub(crate) body: Body<'s>,
 }
 
-/// The header of a send has 14, and there are at most six that any request may have.
-const MAX_FIELDS: usize = 20;
+/// The fields of a request. They are run through as often as they are needed: to keep them would cost half a kilobyte of
+/// a device's stack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Header<'s> {
+    /// A heartbeat has none.
+    None,
+    GetRouteInfo(GetRouteInfoRequestHeader<'s>),
+    Unregister(UnregisterClientRequestHeader<'s>),
+    QueueOffset(QueueOffsetRequestHeader<'s>),
+    SendMessage(RequestCode, SendMessageRequestHeader<'s>),
+}
+
+/// What all requests say (`NamespaceRpcHook`, `StreamTypeRPCHook`, `AclClientRPCHook`).
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CommonFields<'s> {
+    pub(crate) namespace: Option<&'s str>,
+    pub(crate) stream_request_type: bool,
+    #[cfg(feature = "acl")]
+    pub(crate) credentials: Option<SessionCredentials<'s>>,
+    #[cfg(feature = "acl")]
+    pub(crate) signature: Option<&'s Signature>,
+}
 
 /// What follows the header.
 #[derive(Debug, Clone, Copy)]
@@ -28,44 +54,69 @@ pub(crate) enum Body<'s> {
 }
 
 impl<'s> Frame<'s> {
-    pub(crate) const fn new(head: CommandHead<'static>, body: Body<'s>) -> Self {
-        Self { head, fields: Vec::new(), body }
-    }
-
-    /// Adds a field.
-    pub(crate) fn put(&mut self, key: &'static str, value: FieldValue<'s>) {
-        let added = self.fields.push((key, value));
-        debug_assert!(added.is_ok(), "{MAX_FIELDS} fields are not enough");
-    }
-
-    /// Adds a text.
-    pub(crate) fn put_text(&mut self, key: &'static str, text: &'s str) {
-        self.put(key, FieldValue::Text(text.into()));
+    /// Calls `sink` with each field.
+    fn visit(&self, sink: &mut dyn FnMut(&'static str, FieldValue<'s>)) {
+        match &self.header {
+            Header::None => {}
+            Header::GetRouteInfo(header) => header.visit(sink),
+            Header::Unregister(header) => header.visit(sink),
+            Header::QueueOffset(header) => header.visit(sink),
+            Header::SendMessage(code, header) => header.visit(*code, sink),
+        }
+        if let Some(namespace) = self.common.namespace {
+            sink("nsd", FieldValue::Text("true".into()));
+            sink("ns", FieldValue::Text(namespace.into()));
+        }
+        if self.common.stream_request_type {
+            sink("ReqT", FieldValue::Text("0".into()));
+        }
+        #[cfg(feature = "acl")]
+        if let Some(credentials) = &self.common.credentials {
+            sink("AccessKey", FieldValue::Text(credentials.access_key().into()));
+            if let Some(token) = credentials.security_token() {
+                sink("SecurityToken", FieldValue::Text(token.into()));
+            }
+        }
+        #[cfg(feature = "acl")]
+        if let Some(signature) = self.common.signature {
+            sink("Signature", FieldValue::Text(Text::from_bytes(signature)));
+        }
     }
 
     /// Signs the values of the fields so far, in the order of their keys, and the body
     /// (`AclUtils#combineRequestContent`).
     #[cfg(feature = "acl")]
-    pub(crate) fn sign(&self, credentials: &SessionCredentials<'_>) -> Option<Signature> {
-        let mut signer = Signer::new(credentials)?;
+    pub(crate) fn sign(&self) -> Option<Signature> {
+        let mut signer = Signer::new(self.common.credentials.as_ref()?)?;
         let mut last = "";
         // Keys are few and differ; to look for the next one again and again needs no memory.
-        while let Some((key, value)) =
-            self.fields.iter().filter(|(key, _)| *key > last).min_by_key(|(key, _)| *key)
-        {
+        loop {
+            let mut next: Option<(&str, FieldValue<'s>)> = None;
+            self.visit(&mut |key, value| {
+                if key > last && next.is_none_or(|(first, _)| key < first) {
+                    next = Some((key, value));
+                }
+            });
+            let Some((key, value)) = next else { break };
             value.decode(&mut |piece| signer.update(piece));
-            last = *key;
+            last = key;
         }
         self.body.visit(&mut |piece| signer.update(piece));
         signer.finish()
     }
 
+    /// With the signature as its last field.
+    #[cfg(feature = "acl")]
+    pub(crate) fn signed(mut self, signature: Option<&'s Signature>) -> Self {
+        self.common.signature = signature;
+        self
+    }
+
     /// Writes the frame.
     pub(crate) fn encode(&self, writer: &mut Writer<'_>) {
         let mut frame = FrameEncoder::begin(writer, self.head);
-        for (key, value) in &self.fields {
-            frame.fields().put(key, *value);
-        }
+        let mut fields = frame.fields();
+        self.visit(&mut |key, value| fields.put(key, value));
         let mut frame = frame.body();
         self.body.put(frame.writer());
         frame.finish();

@@ -151,6 +151,7 @@ impl State<'_> {
     }
 
     /// Reads a name server's answer.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_route(
         &mut self,
         now: Instant,
@@ -194,6 +195,7 @@ impl State<'_> {
     }
 
     /// Takes over a route. False if it cannot be read: Java asks for the default topic then too.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn install(&mut self, topic: SlotId, question: Question, body: &[u8]) -> Result<bool, LookupFailure> {
         let at_most = (question == Question::DefaultTopic).then_some(self.config.default_topic_queue_nums);
         let start = self.first_index();
@@ -241,6 +243,7 @@ impl State<'_> {
 
     /// What is due for routes at `now`: answers that took too long, and routes to ask for again
     /// (`MQClientInstance#updateTopicRouteInfoFromNameServer()`).
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn lookup_timers(&mut self, now: Instant) {
         for index in 0..self.topic_places() {
             let Some(id) = self.routes.topics.id_at(index) else { continue };

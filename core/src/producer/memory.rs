@@ -7,7 +7,7 @@ use super::Event;
 use super::config::ConfigError;
 use super::connections::Link;
 use crate::route::{BrokerRoute, QueueRef, TopicRoute};
-use crate::select::FaultItem;
+use crate::select::FaultPlace;
 use crate::send::InFlight;
 use crate::wire::frame::Partial;
 use crate::{Extent, Slot};
@@ -27,7 +27,7 @@ pub struct ProducerMemory<'m> {
     pub queues: &'m mut [QueueRef],
     pub write_queue_nums: &'m mut [u16],
     pub brokers: &'m mut [Slot<BrokerRoute>],
-    pub faults: &'m mut [Option<FaultItem>],
+    pub faults: &'m mut [FaultPlace],
     pub in_flight: &'m mut [Slot<InFlight>],
     pub bodies: &'m mut [u8],
     pub body_pieces: &'m mut [Extent],
@@ -108,7 +108,7 @@ pub struct ProducerStorage<
     queues: [[QueueRef; QUEUES]; TOPICS],
     write_queue_nums: [[u16; BROKERS]; TOPICS],
     brokers: [Slot<BrokerRoute>; BROKERS],
-    faults: [Option<FaultItem>; BROKERS],
+    faults: [FaultPlace; BROKERS],
     in_flight: [Slot<InFlight>; IN_FLIGHT],
     bodies: [u8; BODIES],
     body_pieces: [Extent; IN_FLIGHT],
@@ -137,7 +137,7 @@ impl<
             queues: [[QueueRef::EMPTY; QUEUES]; TOPICS],
             write_queue_nums: [[0; BROKERS]; TOPICS],
             brokers: [const { Slot::EMPTY }; BROKERS],
-            faults: [None; BROKERS],
+            faults: [FaultPlace::EMPTY; BROKERS],
             in_flight: [const { Slot::EMPTY }; IN_FLIGHT],
             bodies: [0; BODIES],
             body_pieces: [Extent::EMPTY; IN_FLIGHT],

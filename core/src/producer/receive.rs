@@ -7,11 +7,13 @@ use crate::engine::ConnectionId;
 use crate::send::decision::{AttemptOutcome, Fault};
 use crate::send::outcome::{Remark, SendStatus};
 use crate::send::{SendState, attempt};
+use crate::wire::DecodeError;
 use crate::wire::code::ResponseCode;
 use crate::wire::command::RemotingCommand;
 use crate::{Instant, Rules, SlotId};
 
 impl State<'_> {
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_opened(&mut self, now: Instant, connection: ConnectionId) {
         let Some(link) = self.links.get_mut(connection) else { return };
         if !matches!(link.state, LinkState::Opening { .. }) {
@@ -39,6 +41,7 @@ impl State<'_> {
     }
 
     /// The driver reports that a connection is gone, or could not be opened.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_closed(&mut self, now: Instant, connection: ConnectionId) {
         let Some(link) = self.links.remove(connection) else { return };
         let reason = match link.state {
@@ -82,6 +85,7 @@ impl State<'_> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_frame(&mut self, now: Instant, connection: ConnectionId, frame: &[u8]) {
         self.touch(now, connection);
         match RemotingCommand::decode(frame) {
@@ -100,6 +104,7 @@ impl State<'_> {
         }
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn handle_send_response(
         &mut self,
         now: Instant,
@@ -124,11 +129,27 @@ impl State<'_> {
             self.conclude_and_go_on(now, id, AttemptOutcome::Refused(code));
             return;
         };
+        let outcome = match self.keep_result(id, status, response) {
+            Ok(()) => AttemptOutcome::Stored(status),
+            Err(error) => AttemptOutcome::Unreadable(error),
+        };
+        self.conclude_and_go_on(now, id, outcome);
+    }
+
+    /// Keeps where a broker has put a message. Apart from what follows, so that a device has the result on its stack only
+    /// for so long.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn keep_result(
+        &mut self,
+        id: SlotId,
+        status: SendStatus,
+        response: &RemotingCommand<'_>,
+    ) -> Result<(), DecodeError> {
+        let Some(send) = self.sends.get_mut(id) else { return Ok(()) };
         let name = self.routes.broker_name(send.attempt.queue.broker);
-        match attempt::read_stored(send, &name, status, response) {
-            Ok(result) => self.stored(now, id, result),
-            Err(error) => self.conclude_and_go_on(now, id, AttemptOutcome::Unreadable(error)),
-        }
+        let result = attempt::read_stored(send, &name, status, response)?;
+        send.outcome = Some(Ok(result));
+        Ok(())
     }
 
     /// Any answer to a heartbeat or a farewell will do.

@@ -12,6 +12,7 @@ use crate::select::{FaultItem, FaultUpdate, RoundRobin};
 use crate::send::decision::{AttemptOutcome, Fault, Next, Verdict};
 use crate::send::outcome::{Remark, SendError, SendErrorKind, SendResult, SendStatus};
 use crate::send::{InFlight, SendId, SendMode, SendState, Target, attempt};
+use crate::time::{left, millis};
 use crate::{Extent, Instant, SlotId};
 
 impl State<'_> {
@@ -83,7 +84,7 @@ impl State<'_> {
         };
         self.allow_for_selection(now, id);
         let send = self.sends.get(id)?;
-        let left = send.timeout.checked_sub(now.since(send.first));
+        let left = left(send.timeout, now.since(send.first));
         let budget = match left {
             Some(left) => left,
             None if mode == SendMode::Async => return self.attempt_without_time(now, id, queue),
@@ -165,7 +166,8 @@ impl State<'_> {
         if still <= 1 {
             return left;
         }
-        let share = left.checked_div(still.into()).filter(|_| self.config.reserve_time_for_retry);
+        let share = millis(left).checked_div(still.into()).filter(|_| self.config.reserve_time_for_retry);
+        let share = share.map(Duration::from_millis);
         let most = self.config.send_msg_max_timeout_per_request;
         [share, most].into_iter().flatten().fold(left, Duration::min)
     }
@@ -221,7 +223,7 @@ impl State<'_> {
     ) -> Option<AttemptOutcome> {
         let opaque = self.next_opaque(RequestKind::Send, id.index());
         let send = self.sends.get_mut(id)?;
-        send.attempt.left = send.attempt.budget.saturating_sub(now.since(send.attempt.begin));
+        send.attempt.left = left(send.attempt.budget, now.since(send.attempt.begin)).unwrap_or_default();
         if send.attempt.left.is_zero() {
             return Some(AttemptOutcome::Unanswered(Fault::TimedOut));
         }

@@ -22,6 +22,7 @@ use crate::send::{InFlight, SendId, SendMode, SendState, Target};
 use crate::{Instant, Rules, SlotId};
 
 impl<'s> State<'s> {
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn submit<'a>(
         &mut self,
         now: Instant,

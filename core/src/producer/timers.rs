@@ -7,8 +7,10 @@ use crate::Instant;
 use crate::engine::ConnectionId;
 use crate::send::SendState;
 use crate::send::decision::{AttemptOutcome, Fault};
+use crate::time::sooner;
 
 impl State<'_> {
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return;
@@ -24,11 +26,17 @@ impl State<'_> {
 
     fn next_deadline(&self) -> Option<Instant> {
         let max_idle = self.config.client_channel_max_idle_time;
-        let sends = self.sends.iter().filter_map(|(_, send)| send.deadline());
-        let links = self.links.iter().filter_map(|(_, link)| link.deadline(max_idle));
-        sends.chain(links).chain(self.lookup_deadline()).chain(self.probe_deadline()).min()
+        let mut next = sooner(self.lookup_deadline(), self.probe_deadline());
+        for (_, send) in self.sends.iter() {
+            next = sooner(next, send.deadline());
+        }
+        for (_, link) in self.links.iter() {
+            next = sooner(next, link.deadline(max_idle));
+        }
+        next
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn send_timers(&mut self, now: Instant) {
         for index in 0..self.send_places() {
             let Some(id) = self.send_at(index) else { continue };

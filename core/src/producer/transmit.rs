@@ -2,23 +2,21 @@
 
 use super::State;
 use super::connections::{Control, ControlRequest, Outgoing};
-use super::frame::{Body, Frame};
+use super::frame::{Body, CommonFields, Frame, Header};
 use crate::SlotId;
 use crate::engine::ConnectionId;
 use crate::route::{Lookup, Question};
 use crate::send::{SendMode, SendState, attempt};
-use crate::wire::Text;
 use crate::wire::code::RequestCode;
 use crate::wire::command::CommandHead;
 use crate::wire::cursor::Writer;
-#[cfg(feature = "acl")]
-use crate::wire::fields::FieldValue;
 use crate::wire::header::{
     GetRouteInfoRequestHeader, QueueOffsetRequestHeader, UnregisterClientRequestHeader,
 };
 
 impl State<'_> {
     /// Fills `buffer` with as many frames as fit, the last one maybe in part.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn transmit(&mut self, connection: ConnectionId, buffer: &mut [u8]) -> usize {
         let mut filled = 0usize;
         while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
@@ -40,6 +38,7 @@ impl State<'_> {
     }
 
     /// The frame that is being written, or the next one.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn current(&mut self, connection: ConnectionId) -> Option<Outgoing> {
         if !self.links.is_open(connection) {
             return None;
@@ -78,28 +77,8 @@ impl State<'_> {
     /// The signature of a request, computed once for all pieces of its frame.
     #[cfg(feature = "acl")]
     fn sign(&self, connection: ConnectionId, outgoing: Outgoing) -> Option<crate::acl::Signature> {
-        let credentials = self.config.session_credentials.as_ref()?;
-        let mut frame = self.frame(connection, outgoing)?;
-        self.put_common_fields(&mut frame);
-        frame.sign(credentials)
-    }
-
-    /// What all requests say (`NamespaceRpcHook`, `StreamTypeRPCHook`, `AclClientRPCHook`).
-    fn put_common_fields<'s>(&'s self, frame: &mut Frame<'s>) {
-        if let Some(namespace) = self.config.namespace_v2.filter(|namespace| !namespace.is_empty()) {
-            frame.put_text("nsd", "true");
-            frame.put_text("ns", namespace);
-        }
-        if self.config.enable_stream_request_type {
-            frame.put_text("ReqT", "0");
-        }
-        #[cfg(feature = "acl")]
-        if let Some(credentials) = &self.config.session_credentials {
-            frame.put_text("AccessKey", credentials.access_key());
-            if let Some(token) = credentials.security_token() {
-                frame.put_text("SecurityToken", token);
-            }
-        }
+        self.config.session_credentials.as_ref()?;
+        self.frame(connection, outgoing)?.sign()
     }
 
     fn written(&mut self, connection: ConnectionId, outgoing: Outgoing) {
@@ -125,65 +104,70 @@ impl State<'_> {
         if let Outgoing::Reply(reply) = outgoing {
             return self.encode_reply(reply, writer);
         }
-        let Some(mut frame) = self.frame(connection, outgoing) else { return };
-        self.put_common_fields(&mut frame);
+        let Some(frame) = self.frame(connection, outgoing) else { return };
         #[cfg(feature = "acl")]
-        if let Some(signature) = self.links.get(connection).and_then(|link| link.signature.as_ref()) {
-            frame.put("Signature", FieldValue::Text(Text::from_bytes(signature)));
-        }
+        let frame = frame.signed(self.links.get(connection).and_then(|link| link.signature.as_ref()));
         frame.encode(writer);
     }
 
     /// The frame of the request that is to be written.
+    #[cfg_attr(target_os = "none", inline(never))]
     fn frame(&self, connection: ConnectionId, outgoing: Outgoing) -> Option<Frame<'_>> {
-        let control = |code, body| Frame::new(self.control_head(connection, code), body);
+        let control = |code, header, body| (self.control_head(connection, code), header, body);
         let no_body = Body::Bytes(&[]);
-        Some(match outgoing {
+        let (head, header, body) = match outgoing {
             Outgoing::Reply(_) => return None,
-            Outgoing::Lookup(topic) => self.lookup_frame(topic)?,
+            Outgoing::Lookup(topic) => {
+                let (opaque, topic) = self.question(topic)?;
+                let header =
+                    GetRouteInfoRequestHeader { topic: topic.into(), accept_standard_json_only: None };
+                let head = self.head(RequestCode::GET_ROUTEINFO_BY_TOPIC, opaque);
+                (head, Header::GetRouteInfo(header), no_body)
+            }
             Outgoing::Heartbeat => {
                 let body = Body::Heartbeat { client_id: self.config.client_id, group: &self.group };
-                control(RequestCode::HEART_BEAT, body)
+                control(RequestCode::HEART_BEAT, Header::None, body)
             }
             Outgoing::Unregister => {
-                let mut frame = control(RequestCode::UNREGISTER_CLIENT, no_body);
                 let header = UnregisterClientRequestHeader {
                     client_id: self.config.client_id.into(),
                     producer_group: Some(self.group.as_str().into()),
                     consumer_group: None,
                 };
-                header.visit(&mut |key, value| frame.put(key, value));
-                frame
+                control(RequestCode::UNREGISTER_CLIENT, Header::Unregister(header), no_body)
             }
             Outgoing::Probe(topic) => {
-                let mut frame = control(RequestCode::GET_MAX_OFFSET, no_body);
                 let name = self.routes.topics.get(topic).map_or("", |topic| topic.name());
                 let header = QueueOffsetRequestHeader { topic: name.into(), queue_id: 0 };
-                header.visit(&mut |key, value| frame.put(key, value));
-                frame
+                control(RequestCode::GET_MAX_OFFSET, Header::QueueOffset(header), no_body)
             }
             Outgoing::Send(id) => {
                 let send = self.sends.get(id)?;
                 let broker = self.routes.name_of_broker(send.attempt.queue.broker);
                 let topic = self.routes.topics.get(send.topic).map_or("", |topic| topic.name());
                 let bytes = self.bodies.get(send.bytes);
-                attempt::frame(&self.config, &self.group, send, bytes, topic, broker)
+                attempt::request(&self.config, &self.group, send, bytes, topic, broker)
             }
-        })
+        };
+        let common = CommonFields {
+            namespace: self.config.namespace_v2.filter(|namespace| !namespace.is_empty()),
+            stream_request_type: self.config.enable_stream_request_type,
+            #[cfg(feature = "acl")]
+            credentials: self.config.session_credentials,
+            #[cfg(feature = "acl")]
+            signature: None,
+        };
+        Some(Frame { head, header, common, body })
     }
 
-    fn lookup_frame(&self, topic: SlotId) -> Option<Frame<'_>> {
+    /// The number and the topic of a question for a route.
+    fn question(&self, topic: SlotId) -> Option<(i32, &str)> {
         let entry = self.routes.topics.get(topic)?;
         let Lookup::Asked { question, opaque, .. } = entry.lookup else { return None };
-        let name = match question {
-            Question::Topic => entry.name(),
-            Question::DefaultTopic => self.config.default_topic(),
-        };
-        let head = self.head(RequestCode::GET_ROUTEINFO_BY_TOPIC, opaque);
-        let mut frame = Frame::new(head, Body::Bytes(&[]));
-        let header = GetRouteInfoRequestHeader { topic: name.into(), accept_standard_json_only: None };
-        header.visit(&mut |key, value| frame.put(key, value));
-        Some(frame)
+        Some(match question {
+            Question::Topic => (opaque, entry.name()),
+            Question::DefaultTopic => (opaque, self.config.default_topic()),
+        })
     }
 
     fn control_head(&self, connection: ConnectionId, code: RequestCode) -> CommandHead<'static> {

@@ -45,46 +45,79 @@ impl FaultItem {
     }
 }
 
+/// A broker's place in the memory for faults.
+#[derive(Debug, Clone, Copy)]
+pub struct FaultPlace(Place);
+
+/// Empty places are all zero, so that a `static` table costs no flash.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+enum Place {
+    Empty,
+    Known(FaultItem),
+}
+
+impl FaultPlace {
+    /// Nothing is known of the broker.
+    pub const EMPTY: Self = Self(Place::Empty);
+
+    const fn item(&self) -> Option<&FaultItem> {
+        match &self.0 {
+            Place::Known(item) => Some(item),
+            Place::Empty => None,
+        }
+    }
+
+    const fn item_mut(&mut self) -> Option<&mut FaultItem> {
+        match &mut self.0 {
+            Place::Known(item) => Some(item),
+            Place::Empty => None,
+        }
+    }
+}
+
 /// At most one item for each broker, in the place that the broker has in its table. Places are reused, so an item
 /// counts only for the broker it names.
 #[derive(Debug)]
 pub(super) struct FaultTable<'m> {
-    items: &'m mut [Option<FaultItem>],
+    items: &'m mut [FaultPlace],
 }
 
 impl<'m> FaultTable<'m> {
     /// An empty table.
-    pub(super) fn new(items: &'m mut [Option<FaultItem>]) -> Self {
-        items.fill(None);
+    pub(super) fn new(items: &'m mut [FaultPlace]) -> Self {
+        items.fill(FaultPlace::EMPTY);
         Self { items }
     }
 
     pub(super) fn get(&self, broker: SlotId) -> Option<&FaultItem> {
-        let item = self.items.get(usize::from(broker.index()))?.as_ref();
+        let item = self.items.get(usize::from(broker.index()))?.item();
         item.filter(|item| item.broker == broker)
     }
 
     /// Puts an item in its broker's place. A broker beyond the memory has none.
     pub(super) fn put(&mut self, item: FaultItem) {
         if let Some(place) = self.items.get_mut(usize::from(item.broker.index())) {
-            *place = Some(item);
+            place.0 = Place::Known(item);
         }
     }
 
     /// Drops the items of brokers that `keep` does not want kept.
     pub(super) fn retain(&mut self, keep: impl Fn(SlotId) -> bool) {
         for place in self.items.iter_mut() {
-            *place = place.filter(|item| keep(item.broker));
+            if place.item().is_some_and(|item| !keep(item.broker)) {
+                *place = FaultPlace::EMPTY;
+            }
         }
     }
 
     pub(super) fn get_mut(&mut self, broker: SlotId) -> Option<&mut FaultItem> {
-        let item = self.items.get_mut(usize::from(broker.index()))?.as_mut();
+        let item = self.items.get_mut(usize::from(broker.index()))?.item_mut();
         item.filter(|item| item.broker == broker)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &FaultItem> {
-        self.items.iter().flatten()
+        self.items.iter().filter_map(FaultPlace::item)
     }
 
     /// The item with `better` better ones before it. Tables are short and this is rarely asked, so counting is cheaper than
@@ -112,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_item_counts_only_for_its_broker() {
-        let mut memory = [None; 2];
+        let mut memory = [FaultPlace::EMPTY; 2];
         let mut table = FaultTable::new(&mut memory);
         let (old, new) = (SlotId::new(1, 0), SlotId::new(1, 1));
         table.put(item(old, 5, 0));
@@ -127,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_available_come_first_then_the_fast_then_the_soon() {
-        let mut memory = [None; 5];
+        let mut memory = [FaultPlace::EMPTY; 5];
         let mut table = FaultTable::new(&mut memory);
         let items = [(30, 200), (20, 300), (90, 100), (20, 250), (20, 250)];
         for (place, (latency, available_at)) in (0u16..).zip(items) {

@@ -4,8 +4,9 @@ use core::fmt;
 use core::time::Duration;
 
 use super::RoundRobin;
-use super::fault::{FaultItem, FaultTable, FaultUpdate};
+use super::fault::{FaultItem, FaultPlace, FaultTable, FaultUpdate};
 use crate::route::QueueRef;
+use crate::time::millis;
 use crate::{Instant, Rules, SlotId};
 
 /// The queues of a topic, as a selector sees them (`TopicPublishInfo`).
@@ -53,7 +54,7 @@ impl<'m> FaultStrategy<'m> {
     pub fn new(
         rules: Rules,
         send_latency_fault_enable: bool,
-        items: &'m mut [Option<FaultItem>],
+        items: &'m mut [FaultPlace],
         worst_index: RoundRobin,
     ) -> Self {
         Self { rules, send_latency_fault_enable, table: FaultTable::new(items), worst_index }
@@ -217,7 +218,8 @@ fn not_available_duration(rules: Rules, latency: Duration, isolation: bool) -> D
         Rules::V5 => (&LADDER_V5, Duration::from_secs(10)),
     };
     let latency = if isolation { isolated } else { latency };
-    let step = ladder.iter().rev().find(|(at_least, _)| latency.as_millis() >= u128::from(*at_least));
+    let latency = millis(latency);
+    let step = ladder.iter().rev().find(|(at_least, _)| latency >= *at_least);
     Duration::from_millis(step.map_or(0, |(_, avoided)| *avoided))
 }
 

@@ -7,9 +7,10 @@ use super::request::Request;
 use super::{InFlight, SendMode};
 use crate::Instant;
 use crate::message::id::OffsetMessageId;
-use crate::producer::frame::{Body, Frame};
+use crate::producer::frame::{Body, Header};
 use crate::producer::{GroupName, ProducerConfig};
 use crate::route::{BrokerName, QueueRef};
+use crate::time::millis;
 use crate::wire::command::{CommandHead, FLAG_ONE_WAY, RemotingCommand};
 use crate::wire::header::{SendMessageRequestHeader, SendMessageResponseHeader};
 use crate::wire::{DecodeError, Text};
@@ -52,20 +53,20 @@ impl Attempt {
     /// Whether the connection is closed when this attempt times out (`NettyRemotingClient#invokeSync`, 5.x):
     /// yes unless so little time was left that the peer cannot be blamed.
     pub(crate) fn closes_connection(&self) -> bool {
-        let quarter = self.budget.checked_div(4).unwrap_or_default();
-        self.left > Duration::from_millis(100) || self.left > quarter
+        let left = millis(self.left);
+        left > 100 || left > millis(self.budget) >> 2
     }
 }
 
-/// The frame of the current attempt's request.
-pub(crate) fn frame<'s>(
+/// The current attempt's request: what it begins with, its header and its body.
+pub(crate) fn request<'s>(
     config: &ProducerConfig<'s>,
     group: &'s GroupName,
     send: &InFlight,
     bytes: &'s [u8],
     topic: &'s str,
     broker_name: &'s str,
-) -> Frame<'s> {
+) -> (CommandHead<'static>, Header<'s>, Body<'s>) {
     let (properties, body) = bytes.split_at_checked(send.parts.properties).unwrap_or_default();
     let body = body.get(..send.parts.body).unwrap_or_default();
     let Request { code, batch, sys_flag, reconsume_times, max_reconsume_times } = send.request;
@@ -96,9 +97,7 @@ pub(crate) fn frame<'s>(
         batch: Some(batch),
         broker_name: Some(broker_name.into()),
     };
-    let mut frame = Frame::new(head, Body::Bytes(body));
-    header.visit(code, &mut |key, value| frame.put(key, value));
-    frame
+    (head, Header::SendMessage(code, header), Body::Bytes(body))
 }
 
 /// Reads the answer of a broker that stored the message (`MQClientAPIImpl#processSendResponse`).

@@ -4,6 +4,7 @@ use super::code::LanguageCode;
 use super::cursor::{Reader, Writer};
 use super::fields::{ExtFields, FieldWriter, SerializeType, Written};
 use super::json::{self, Value};
+use super::text::decimal;
 use super::{DecodeError, DecodeErrorKind, Text};
 
 /// Flag bit 0: the command is a response.
@@ -141,7 +142,7 @@ impl<'a> RemotingCommand<'a> {
 /// A name, or the number of one; a name that is not known is no error.
 fn language(value: &Value<'_>) -> Option<LanguageCode> {
     match value {
-        Value::Number(number) => number.parse().ok().and_then(LanguageCode::known),
+        Value::Number(number) => decimal(number).and_then(LanguageCode::known),
         other => other.text()?.as_str().and_then(LanguageCode::from_name),
     }
 }

@@ -191,18 +191,24 @@ impl<'b> Writer<'b> {
         if self.skip == 0
             && let Some(place) = self.window.get_mut(start..).and_then(|rest| rest.get_mut(..bytes.len()))
         {
-            place.copy_from_slice(bytes);
+            copy(place, bytes);
             return;
         }
         let cut = self.skip.saturating_sub(start);
         let Some(bytes) = bytes.get(cut..) else { return };
         let at = start.saturating_add(cut).saturating_sub(self.skip);
         let Some(place) = self.window.get_mut(at..) else { return };
-        let len = place.len().min(bytes.len());
-        if let (Some(place), Some(bytes)) = (place.get_mut(..len), bytes.get(..len)) {
-            place.copy_from_slice(bytes);
-        }
+        copy(place, bytes);
     }
+}
+
+/// Copies as many bytes as both have, and returns how many. `copy_from_slice` is kept for lengths that are equal, and
+/// stops the program if they are not.
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    to.len().min(from.len())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A frame that lies whole in what the driver offers is never copied. The rest of one that does not is
 //! collected in a piece of an [`Arena`] of exactly its size, which is given back when it was handled.
 
+use super::cursor::copy;
 use super::{DecodeError, DecodeErrorKind};
 use crate::{Arena, Extent};
 
@@ -154,10 +155,7 @@ impl<'m> Receiver<'m> {
         let State::Frame { extent, filled } = &mut partial.0 else { return Ok(Received::Incomplete) };
         let missing = self.arena.get_mut(*extent).get_mut(*filled..).unwrap_or_default();
         let offered = bytes.get(taken..).unwrap_or_default();
-        let len = missing.len().min(offered.len());
-        if let (Some(to), Some(from)) = (missing.get_mut(..len), offered.get(..len)) {
-            to.copy_from_slice(from);
-        }
+        let len = copy(missing, offered);
         *filled = filled.saturating_add(len);
         taken = taken.saturating_add(len);
         if *filled < extent.len() {

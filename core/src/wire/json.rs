@@ -82,7 +82,7 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// `BadNumber` for `field`.
-    pub fn integer<T: core::str::FromStr>(&self, field: &'static str, default: T) -> Result<T, DecodeError> {
+    pub fn integer<T: TryFrom<i64>>(&self, field: &'static str, default: T) -> Result<T, DecodeError> {
         match self {
             Self::Null => Ok(default),
             other => other.text().ok_or(DecodeError::new(field, DecodeErrorKind::BadNumber))?.parse(field),

@@ -94,10 +94,10 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// `BadNumber` for `field`.
-    pub fn parse<T: core::str::FromStr>(&self, field: &'static str) -> Result<T, DecodeError> {
+    pub fn parse<T: TryFrom<i64>>(&self, field: &'static str) -> Result<T, DecodeError> {
         let mut digits = [0u8; 24];
         self.decode_into(&mut digits)
-            .and_then(|text| text.parse().ok())
+            .and_then(decimal)
             .ok_or(DecodeError::new(field, DecodeErrorKind::BadNumber))
     }
 
@@ -296,6 +296,11 @@ impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
     }
+}
+
+/// A decimal number within the range of `T`. Numbers of all widths share one parser, for devices.
+pub(crate) fn decimal<T: TryFrom<i64>>(text: &str) -> Option<T> {
+    text.parse::<i64>().ok().and_then(|number| T::try_from(number).ok())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use rocketlite_core::producer::{
     ConfigError, Content, Event, Link, Producer as Engine, ProducerConfig, ProducerMemory, SendOptions,
 };
 use rocketlite_core::route::{BrokerRoute, QueueRef, TopicRoute};
-use rocketlite_core::select::{FaultItem, MessageQueueSelector};
+use rocketlite_core::select::{FaultPlace, MessageQueueSelector};
 use rocketlite_core::send::InFlight;
 use rocketlite_core::send::decision::AttemptOutcome;
 use rocketlite_core::send::hook::{CheckForbiddenHook, SendMessageHook};
@@ -133,7 +133,7 @@ struct Memory {
     queues: Vec<QueueRef>,
     write_queue_nums: Vec<u16>,
     brokers: Vec<Slot<BrokerRoute>>,
-    faults: Vec<Option<FaultItem>>,
+    faults: Vec<FaultPlace>,
     in_flight: Vec<Slot<InFlight>>,
     bodies: Vec<u8>,
     body_pieces: Vec<Extent>,
@@ -154,7 +154,7 @@ impl Memory {
             queues: vec![QueueRef::EMPTY; limits.topics * limits.queues_per_topic],
             write_queue_nums: vec![0; limits.topics * limits.brokers],
             brokers: slots(limits.brokers),
-            faults: vec![None; limits.brokers],
+            faults: vec![FaultPlace::EMPTY; limits.brokers],
             in_flight: slots(limits.in_flight),
             bodies: vec![0; limits.body_bytes],
             body_pieces: vec![Extent::EMPTY; limits.in_flight],

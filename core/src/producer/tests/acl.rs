@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::acl::SessionCredentials;
-use crate::producer::frame::{Body, Frame};
+use crate::producer::frame::{Body, CommonFields, Frame, Header};
 use crate::wire::header::GetRouteInfoRequestHeader;
 
 const CREDENTIALS: SessionCredentials<'static> = SessionCredentials::new("ak123", "sk456");
@@ -17,12 +17,11 @@ fn signature(topic: &str) -> String {
         flag: 0,
         remark: None,
     };
-    let mut frame = Frame::new(head, Body::Bytes(&[]));
     let header = GetRouteInfoRequestHeader { topic: topic.into(), accept_standard_json_only: None };
-    header.visit(&mut |key, value| frame.put(key, value));
-    frame.put_text("SecurityToken", "tok");
-    frame.put_text("AccessKey", "ak123");
-    String::from_utf8(frame.sign(&CREDENTIALS).unwrap().to_vec()).unwrap()
+    let credentials = Some(CREDENTIALS.with_security_token("tok"));
+    let common = CommonFields { credentials, ..CommonFields::default() };
+    let frame = Frame { head, header: Header::GetRouteInfo(header), common, body: Body::Bytes(&[]) };
+    String::from_utf8(frame.sign().unwrap().to_vec()).unwrap()
 }
 
 /// What the reference makes of the same.

@@ -21,7 +21,7 @@ impl Bench {
     }
 
     fn with(rules: Rules, enable: bool, counts: &[u16]) -> Self {
-        let memory = std::vec![None; counts.len()].leak();
+        let memory = std::vec![FaultPlace::EMPTY; counts.len()].leak();
         let queues = (0u16..).zip(counts).flat_map(|(place, count)| {
             (0..*count).map(move |queue_id| QueueRef { broker: SlotId::new(place, 0), queue_id })
         });

@@ -22,6 +22,8 @@ extern crate std;
 #[cfg(feature = "acl")]
 pub mod acl;
 mod arena;
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+pub mod driver;
 pub mod engine;
 pub mod message;
 pub mod producer;

@@ -8,6 +8,7 @@ mod connections;
 mod draft;
 mod event;
 pub(crate) mod frame;
+mod limits;
 mod lookups;
 mod memory;
 mod probes;
@@ -22,6 +23,7 @@ pub(crate) use config::GroupName;
 pub use config::{ConfigError, MAX_ATTEMPTS, ProducerConfig};
 pub use connections::Link;
 pub use event::{DisconnectReason, Event, SubmitError};
+pub use limits::{GatewayProducerStorage, ProducerLimits, SmallProducerStorage, TinyProducerStorage};
 pub use memory::{ProducerMemory, ProducerStorage};
 pub use submit::MessageQueue;
 

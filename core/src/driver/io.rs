@@ -18,10 +18,10 @@
 //! #     fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
 //! # }
 //! # impl embedded_io::WriteReady for Uart { fn write_ready(&mut self) -> Result<bool, Self::Error> { Ok(true) } }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let uart = Uart;
 //! # let mut millis = 0;
 //! # let mut uptime = || { millis += 1_000; Instant::from_millis(millis) };
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let gateway = Address::new("127.0.0.1:9876")?;
 //! let mut driver = Driver::<_, 1, 128>::new([Line::new(gateway.clone(), uart)]);
 //! let name_servers = [gateway];

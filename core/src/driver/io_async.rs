@@ -110,14 +110,22 @@ impl<E: Engine, T: Timer, const PLACES: usize, const BUFFER: usize> Driver<E, T,
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             };
-            let answer = ready(&mut shared.engine, self.timer.now());
-            shared.touched();
+            let now = self.timer.now();
+            let answer = ready(&mut shared.engine, now);
+            let has_asked = shared.drain(now);
             if answer.is_some() {
-                shared.wake_waiting();
-            } else {
-                shared.wait(context.waker());
+                shared.changed(now);
+                return answer.map_or(Poll::Pending, Poll::Ready);
             }
-            answer.map_or(Poll::Pending, Poll::Ready)
+            // Only what is new may wake anybody: this task may be the one that runs the driver.
+            if has_asked {
+                shared.changed(now);
+                context.waker().wake_by_ref();
+            } else if shared.engine.poll_timeout() != shared.deadline {
+                shared.wake_runner();
+            }
+            shared.wait(context.waker());
+            Poll::Pending
         })
         .await
     }
@@ -191,14 +199,15 @@ impl<E: Engine, T: Timer, const PLACES: usize, const BUFFER: usize> Driver<E, T,
         .await
     }
 
-    /// Wakes the engine when it wants to be woken, and does what it asks for after inputs that came from elsewhere.
+    /// Wakes the engine when it wants to be woken.
     async fn keep_time(&self) -> Infallible {
         loop {
-            let deadline = self.attention(|shared| Some(shared.engine.poll_timeout())).await;
-            let changed = self.attention(|shared| {
-                shared.drain_if_touched(self.timer.now());
-                (shared.engine.poll_timeout() != deadline).then_some(())
+            let deadline = self.attention(|shared| {
+                shared.deadline = shared.engine.poll_timeout();
+                Some(shared.deadline)
             });
+            let deadline = deadline.await;
+            let changed = self.attention(|shared| (shared.engine.poll_timeout() != deadline).then_some(()));
             match deadline {
                 None => changed.await,
                 Some(at) if at <= self.timer.now() => {

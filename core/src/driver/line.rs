@@ -97,11 +97,17 @@ impl LineState {
         self.current.is_none() && self.wanted.is_none()
     }
 
-    /// Everything the engine believes in, for a driver that stops.
+    /// Gives up the connection that is open, for a driver that starts anew.
     #[cfg(feature = "embedded-io-async")]
-    pub(super) fn abandon(&mut self, now: Instant) -> [Option<ConnectionId>; 2] {
+    pub(super) const fn abandon(&mut self, now: Instant) -> Option<ConnectionId> {
         self.quiet_since = Some(now);
-        [self.current.take(), self.wanted.take()]
+        self.current.take()
+    }
+
+    /// Gives up the connection that is wanted, if `refuse`.
+    #[cfg(feature = "embedded-io-async")]
+    pub(super) fn refuse_if(&mut self, refuse: bool) -> Option<ConnectionId> {
+        self.wanted.take_if(|_| refuse)
     }
 }
 

@@ -26,11 +26,12 @@ impl<E: Engine, T: Timer, const PLACES: usize, const BUFFER: usize> Driver<E, T,
     /// It never ends. Two of them at the same time would take each other's connections.
     pub async fn run_lines<R: Read, W: Write>(&self, lines: &mut [Line<(R, W)>; PLACES]) -> Infallible {
         if let Ok(mut shared) = self.shared.try_borrow_mut() {
-            shared.abandon(self.timer.now());
-            for (place, line) in shared.places.iter_mut().zip(lines.iter()) {
-                place.only = Some(line.address.clone());
-                place.quiet = line.quiet;
-            }
+            shared.start(self.timer.now(), |index, place| {
+                if let Some(line) = lines.get(index) {
+                    place.only = Some(line.address.clone());
+                    place.quiet = line.quiet;
+                }
+            });
         }
         let mut place = 0usize;
         let lines = lines.each_mut().map(|line| {
@@ -174,6 +175,6 @@ impl<E, const PLACES: usize> super::Shared<E, PLACES> {
         if let Some(place) = self.places.get_mut(place).filter(|place| place.line.current().is_none()) {
             place.line.disturbed(now);
         }
-        self.touched();
+        self.wake_runner();
     }
 }

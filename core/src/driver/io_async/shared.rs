@@ -18,8 +18,10 @@ pub(super) struct Shared<E, const PLACES: usize> {
     pub(super) refused: Option<Address>,
     /// Counted up whenever the engine may have room for bytes again that it did not take before.
     pub(super) inputs: u32,
-    /// Whether somebody else had the engine, who does not ask what it wants.
-    is_touched: bool,
+    /// When the runner wakes the engine.
+    pub(super) deadline: Option<Instant>,
+    /// Whether it is known what the places stand for; the engine is not asked before.
+    is_mapped: bool,
     runner: Option<Waker>,
     waiting: Vec<Waker, WAITING>,
 }
@@ -60,16 +62,14 @@ impl<E, const PLACES: usize> Shared<E, PLACES> {
             places: [Place::VACANT; PLACES],
             refused: None,
             inputs: 0,
-            is_touched: true,
+            deadline: None,
+            is_mapped: false,
             runner: None,
             waiting: Vec::new(),
         }
     }
 
-    /// Somebody had the engine: what it wants has to be asked for, and it may have room again.
-    pub(super) fn touched(&mut self) {
-        self.is_touched = true;
-        self.inputs = self.inputs.wrapping_add(1);
+    pub(super) fn wake_runner(&self) {
         if let Some(runner) = &self.runner {
             runner.wake_by_ref();
         }
@@ -112,23 +112,21 @@ impl<E, const PLACES: usize> Shared<E, PLACES> {
 }
 
 impl<E: Engine, const PLACES: usize> Shared<E, PLACES> {
-    pub(super) fn drain_if_touched(&mut self, now: Instant) {
-        if core::mem::take(&mut self.is_touched) {
-            self.drain(now);
-        }
-    }
-
-    /// The engine had an input, or gave bytes away.
+    /// The engine had an input, or gave bytes away: it may want something, and may have room again.
     pub(super) fn changed(&mut self, now: Instant) {
         self.drain(now);
-        self.touched();
+        self.inputs = self.inputs.wrapping_add(1);
+        self.wake_runner();
         self.wake_waiting();
     }
 
-    /// Notes what the engine asks for until nothing is left.
-    pub(super) fn drain(&mut self, now: Instant) {
-        self.is_touched = false;
-        while let Some(request) = self.engine.poll_connection() {
+    /// Notes what the engine asks for until nothing is left. Returns whether there was anything.
+    pub(super) fn drain(&mut self, now: Instant) -> bool {
+        let mut has_asked = false;
+        while self.is_mapped
+            && let Some(request) = self.engine.poll_connection()
+        {
+            has_asked = true;
             match request {
                 ConnectionRequest::Open { connection, address } => self.open(now, connection, address),
                 ConnectionRequest::Transmit { connection } => {
@@ -143,6 +141,7 @@ impl<E: Engine, const PLACES: usize> Shared<E, PLACES> {
                 }
             }
         }
+        has_asked
     }
 
     fn open(&mut self, now: Instant, connection: ConnectionId, address: Address) {
@@ -168,18 +167,23 @@ impl<E: Engine, const PLACES: usize> Shared<E, PLACES> {
         self.wake_waiting();
     }
 
-    /// Tells the engine that all connections are gone: the future that held them was dropped.
-    pub(super) fn abandon(&mut self, now: Instant) {
+    /// Begins to run: each place stands for what `map` makes of it. The connections of an earlier run went with the future
+    /// that held them; those that nobody has tried to open yet are opened now, if they still can be.
+    pub(super) fn start(&mut self, now: Instant, mut map: impl FnMut(usize, &mut Place)) {
         for index in 0..PLACES {
             let Some(place) = self.places.get_mut(index) else { continue };
-            let abandoned = place.line.abandon(now);
-            *place = Place { line: core::mem::replace(&mut place.line, LineState::NEW), ..Place::VACANT };
-            for connection in abandoned.into_iter().flatten() {
+            map(index, place);
+            let lost = place.line.abandon(now);
+            let leads_elsewhere = |only: &Address| place.address.as_ref() != Some(only);
+            let refused = place.line.refuse_if(place.only.as_ref().is_some_and(leads_elsewhere));
+            place.transmits = false;
+            place.is_writing = false;
+            for connection in lost.into_iter().chain(refused) {
                 self.engine.handle_closed(now, connection);
             }
         }
-        self.touched();
-        self.wake_waiting();
+        self.is_mapped = true;
+        self.changed(now);
     }
 
     /// Opens the connection that the place is wanted for, when it is time, and says where it leads.

@@ -4,6 +4,7 @@ use core::array;
 use core::convert::Infallible;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use embassy_futures::join::{join, join_array};
 use embassy_futures::select::{Either, select};
@@ -55,7 +56,7 @@ impl<E: Engine, T: Timer, const PLACES: usize, const BUFFER: usize> Driver<E, T,
     /// It never ends. Two of them at the same time would take each other's connections.
     pub async fn run(&self, stack: &impl TcpConnect, dns: &impl Dns) -> Infallible {
         if let Ok(mut shared) = self.shared.try_borrow_mut() {
-            shared.abandon(self.timer.now());
+            shared.start(self.timer.now(), |_, place| (place.only, place.quiet) = (None, Duration::ZERO));
         }
         let connections = array::from_fn::<_, PLACES, _>(|place| self.connect(place, stack, dns));
         join(self.keep_time(), join_array(connections)).await.0

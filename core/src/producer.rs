@@ -18,6 +18,8 @@ mod store;
 mod submit;
 mod timers;
 mod transmit;
+#[cfg(feature = "state")]
+pub mod warm_start;
 
 pub(crate) use config::GroupName;
 pub use config::{ConfigError, MAX_ATTEMPTS, ProducerConfig};
@@ -71,6 +73,9 @@ struct State<'m> {
     phase: Phase,
     /// Counted up with each request; part of its number.
     sequence: u16,
+    /// Tells the ids of this start from those of others.
+    #[cfg(feature = "state")]
+    start_number: u32,
     /// No timer is due before this. It may be too early: then the call for it does nothing.
     deadline: Option<Instant>,
 }
@@ -119,6 +124,8 @@ impl<'m> Producer<'m> {
             name_server,
             phase: Phase::Running,
             sequence: 0,
+            #[cfg(feature = "state")]
+            start_number: 0,
             deadline: None,
             rng,
             group,

@@ -75,6 +75,8 @@ impl<'s> State<'s> {
             timeout: self.config.send_msg_timeout,
             attempts: 0,
             attempts_total: retries.saturating_add(1),
+            #[cfg(feature = "state")]
+            has_asked_for_route: false,
             attempt: Attempt::none(now, QueueRef::EMPTY),
             last_outcome: None,
             remark: Remark::default(),

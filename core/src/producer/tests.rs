@@ -12,6 +12,8 @@ mod namespaces;
 mod probes;
 mod retries;
 mod routes;
+#[cfg(feature = "state")]
+mod warm_start;
 
 use super::*;
 use crate::message::Message;

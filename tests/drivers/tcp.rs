@@ -168,7 +168,7 @@ async fn a_shutdown_comes_to_its_end() {
     let device = device(&broker.local_addr().to_string());
     run(&device, async {
         send_all(&device, 0, 2).await;
-        device.with(|producer, now| producer.shutdown(now)).await;
+        device.with(Producer::shutdown).await;
         device.until(|producer, _| producer.is_stopped().then_some(())).await;
     })
     .await;
@@ -203,7 +203,7 @@ async fn chat<const BUFFER: usize>(pipe: usize, patience: Option<usize>) -> (usi
 async fn bytes_that_are_not_taken_are_offered_again_and_none_is_lost() {
     for pipe in [1, 13, 512] {
         let ends =
-            [chat::<1>(pipe, None).await, chat::<7>(pipe, None).await, chat::<4_096>(pipe, None).await];
+            [chat::<1>(pipe, None).await, chat::<7>(pipe, None).await, chat::<1_024>(pipe, None).await];
         for (closed, refusals) in ends {
             assert_eq!(closed, 0);
             assert!(pipe == 1 || refusals > 3, "{refusals} with {pipe}");

@@ -82,9 +82,9 @@ pub trait Timer {
 
 /// Runs an engine over at most `PLACES` connections at a time; give it as many as the engine has.
 ///
-/// Its memory is the engine's value, a place for each connection, and in the future of [`Self::run`] of each connection
-/// two buffers of `BUFFER` bytes, and what the stack needs. Any size from 1 works; a frame that arrives whole in a buffer is
-/// not copied.
+/// Its memory is the engine's value, a place for each connection, and in the future of [`Self::run`], of each connection, two
+/// buffers of `BUFFER` bytes, about half a KiB of its own, and what the stack needs. Any size from 1 works; a frame that
+/// arrives whole in a buffer is not copied.
 pub struct Driver<E, T, const PLACES: usize, const BUFFER: usize> {
     shared: RefCell<Shared<E, PLACES>>,
     timer: T,

@@ -61,7 +61,7 @@ impl ProducerLimits {
     /// installs, after its first build):
     ///
     /// ```sh
-    /// RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo rustc -Z build-std=core \
+    /// CARGO_INCREMENTAL=0 RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo rustc -Z build-std=core \
     ///     --target thumbv7em-none-eabihf --target-dir target/bare -p rocketlite-core -- -Z print-type-sizes \
     ///     | grep -E 'type: `[a-z:]*(ProducerStorage|Slot|FaultItem|Event|Extent|Partial|QueueRef|Producer)[<`]'
     /// ```

@@ -22,9 +22,10 @@
 //!   connection (a late answer, a read error, a restart of the device in the middle of a frame) *rests*: it writes nothing,
 //!   and drops what arrives, until nothing has arrived for the time [`Line::with_quiet`] names. The bridge's side must take
 //!   less time of silence (`-T` above) for its reason to end the connection; then both begin again with a new one, and no
-//!   old byte is left between them. Three things follow: `quiet` is longer than the bridge's silence; it is shorter than
-//!   the producer's `connect_timeout`, or the line never opens; and `heartbeat_broker_interval` is shorter than the
-//!   bridge's silence, or the connection ends whenever the device has nothing to say.
+//!   old byte is left between them. Three things follow: `quiet` is longer than the bridge's silence (6 s for `-T 5`); it is
+//!   shorter than the producer's `connect_timeout` and `send_msg_timeout`, or the line never opens in time (10 s, 20 s); and
+//!   `heartbeat_broker_interval` is shorter than the bridge's silence (4 s), or the connection ends whenever the device has
+//!   nothing to say.
 //! - Nothing checks the bytes of a body on their way: RocketMQ leaves that to TCP. A line that may lose or change bytes needs
 //!   flow control at least.
 

@@ -26,6 +26,7 @@
 //!   shorter than the producer's `connect_timeout` and `send_msg_timeout`, or the line never opens in time (10 s, 20 s); and
 //!   `heartbeat_broker_interval` is shorter than the bridge's silence (4 s), or the connection ends whenever the device has
 //!   nothing to say.
+//!   A device that slept for so long says so with [`Line::rested`] and starts at once.
 //! - Nothing checks the bytes of a body on their way: RocketMQ leaves that to TCP. A line that may lose or change bytes needs
 //!   flow control at least.
 

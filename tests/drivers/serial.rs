@@ -84,6 +84,30 @@ fn messages_pass_a_serial_line_in_order_over_one_connection() {
 }
 
 #[test]
+fn a_device_that_slept_knows_that_the_line_has_rested() {
+    let mut gateway = Gateway::new();
+    let mut device = Device::start(&gateway, |_| {});
+    let id = device.send(&gateway, &[1; 40]);
+    device.outcome(&mut gateway, id).unwrap();
+    let mut saved = [0; 512];
+    let length = device.producer.save(&mut saved).unwrap();
+    // Only the gateway is awake.
+    for _ in 0..10_000 {
+        gateway.pass();
+    }
+    let woken = gateway.now;
+    let mut device = Device::start(&gateway, |_| {});
+    device.producer.restore(woken, &saved[..length]).unwrap();
+    let line = Line::new(Address::new(ADDRESS).unwrap(), gateway.uart.clone()).with_quiet(QUIET).rested();
+    device.driver = Driver::new([line]);
+    let id = device.send(&gateway, &[2; 40]);
+    device.outcome(&mut gateway, id).unwrap();
+    // Heartbeat, message and answer at 11 bytes a millisecond, without a question to the name server.
+    assert!(gateway.now.since(woken) < Duration::from_millis(100), "{:?}", gateway.now.since(woken));
+    assert_eq!(gateway.stored(), [[1; 40], [2; 40]]);
+}
+
+#[test]
 fn a_device_that_starts_anew_in_the_middle_of_a_frame_sends_on() {
     for after in [1, 20, 33, 50] {
         let mut gateway = Gateway::new();

@@ -150,8 +150,9 @@ struct Broken;
 
 impl<S: Read + ReadReady + Write + WriteReady, const BUFFER: usize> Wire<S, BUFFER> {
     fn new(line: Line<S>) -> Self {
-        let (inbox, outbox) = (Buffer::new(), Buffer::new());
-        Self { line, state: LineState::NEW, inbox, outbox, transmits: false }
+        let (inbox, outbox, mut state) = (Buffer::new(), Buffer::new(), LineState::NEW);
+        state.start(line.rested);
+        Self { line, state, inbox, outbox, transmits: false }
     }
 
     fn serves(&self, connection: ConnectionId) -> bool {

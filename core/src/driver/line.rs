@@ -13,13 +13,14 @@ pub struct Line<S> {
     pub(super) address: Address,
     pub(super) stream: S,
     pub(super) quiet: Duration,
+    pub(super) rested: bool,
 }
 
 impl<S> Line<S> {
     /// A line to `address` whose other end always knows where a connection begins, so that it never has to rest: a
     /// modem in transparent mode, a pipe of a test.
     pub const fn new(address: Address, stream: S) -> Self {
-        Self { address, stream, quiet: Duration::ZERO }
+        Self { address, stream, quiet: Duration::ZERO, rested: false }
     }
 
     /// How long nothing must have arrived before a connection is opened: longer than the silence after which the
@@ -27,6 +28,14 @@ impl<S> Line<S> {
     #[must_use]
     pub const fn with_quiet(mut self, quiet: Duration) -> Self {
         self.quiet = quiet;
+        self
+    }
+
+    /// The line is known to have been silent for long enough, because the device slept: its first connection is opened at
+    /// once.
+    #[must_use]
+    pub const fn rested(mut self) -> Self {
+        self.rested = true;
         self
     }
 
@@ -44,11 +53,18 @@ pub(super) struct LineState {
     wanted: Option<ConnectionId>,
     /// Since when nothing has arrived.
     quiet_since: Option<Instant>,
+    /// Whether it needs no rest before its next connection.
+    rested: bool,
 }
 
 impl LineState {
     /// A line nobody has looked at yet.
-    pub(super) const NEW: Self = Self { current: None, wanted: None, quiet_since: None };
+    pub(super) const NEW: Self = Self { current: None, wanted: None, quiet_since: None, rested: false };
+
+    /// Takes note of whether it needs no rest before its first connection.
+    pub(super) const fn start(&mut self, rested: bool) {
+        self.rested = rested;
+    }
 
     /// The connection that the line stands for.
     pub(super) const fn current(&self) -> Option<ConnectionId> {
@@ -69,19 +85,21 @@ impl LineState {
             return false;
         }
         self.current = None;
-        self.quiet_since = Some(now);
+        self.disturbed(now);
         true
     }
 
     /// Something arrived while the line rests, or was written too late.
     pub(super) const fn disturbed(&mut self, now: Instant) {
         self.quiet_since = Some(now);
+        self.rested = false;
     }
 
     /// When the connection that is wanted can be opened, unless something arrives. The first question starts the rest.
     pub(super) fn opens_at(&mut self, now: Instant, quiet: Duration) -> Option<Instant> {
         let since = *self.quiet_since.get_or_insert(now);
-        self.wanted.filter(|_| self.current.is_none()).map(|_| since.after(quiet))
+        let at = if self.rested { now } else { since.after(quiet) };
+        self.wanted.filter(|_| self.current.is_none()).map(|_| at)
     }
 
     /// The connection that is open from now on, if it is time.
@@ -100,7 +118,7 @@ impl LineState {
     /// Gives up the connection that is open, for a driver that starts anew.
     #[cfg(feature = "embedded-io-async")]
     pub(super) const fn abandon(&mut self, now: Instant) -> Option<ConnectionId> {
-        self.quiet_since = Some(now);
+        self.disturbed(now);
         self.current.take()
     }
 
@@ -138,6 +156,21 @@ mod tests {
         assert!(line.end(at(1_000), id(1)) && !line.end(at(1_000), id(1)));
         assert!(line.want(id(2)));
         assert_eq!((line.open(at(1_099), QUIET), line.open(at(1_100), QUIET)), (None, Some(id(2))));
+    }
+
+    #[test]
+    fn a_line_that_has_rested_opens_at_once_the_first_time() {
+        let mut line = LineState::NEW;
+        line.start(true);
+        assert!(line.want(id(1)));
+        assert_eq!(line.open(at(0), QUIET), Some(id(1)));
+        assert!(line.end(at(1), id(1)) && line.want(id(2)));
+        assert_eq!((line.open(at(100), QUIET), line.open(at(101), QUIET)), (None, Some(id(2))));
+        let mut line = LineState::NEW;
+        line.start(true);
+        line.disturbed(at(0));
+        assert!(line.want(id(1)));
+        assert_eq!(line.open(at(0), QUIET), None, "it was not silent after all");
     }
 
     #[test]

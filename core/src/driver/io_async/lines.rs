@@ -27,9 +27,11 @@ impl<E: Engine, T: Timer, const PLACES: usize, const BUFFER: usize> Driver<E, T,
     pub async fn run_lines<R: Read, W: Write>(&self, lines: &mut [Line<(R, W)>; PLACES]) -> Infallible {
         if let Ok(mut shared) = self.shared.try_borrow_mut() {
             shared.start(self.timer.now(), |index, place| {
-                if let Some(line) = lines.get(index) {
+                if let Some(line) = lines.get_mut(index) {
                     place.only = Some(line.address.clone());
                     place.quiet = line.quiet;
+                    // Only once: a line that was at work has to rest.
+                    place.line.start(core::mem::take(&mut line.rested));
                 }
             });
         }

@@ -172,8 +172,8 @@ impl<E: Engine, const PLACES: usize> Shared<E, PLACES> {
     pub(super) fn start(&mut self, now: Instant, mut map: impl FnMut(usize, &mut Place)) {
         for index in 0..PLACES {
             let Some(place) = self.places.get_mut(index) else { continue };
-            map(index, place);
             let lost = place.line.abandon(now);
+            map(index, place);
             let leads_elsewhere = |only: &Address| place.address.as_ref() != Some(only);
             let refused = place.line.refuse_if(place.only.as_ref().is_some_and(leads_elsewhere));
             place.transmits = false;

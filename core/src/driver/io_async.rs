@@ -102,7 +102,8 @@ impl<E: Engine, T: Timer, const PLACES: usize, const BUFFER: usize> Driver<E, T,
         self.until(|engine, now| act.take().map(|act| act(engine, now))).await
     }
 
-    /// Asks `ready` after each input to the engine, until it answers.
+    /// Asks `ready` after each input to the engine, until it answers. More than 8 tasks that wait like this at the same time
+    /// keep each other awake: right, but a waste of power.
     pub async fn until<R>(&self, mut ready: impl FnMut(&mut E, Instant) -> Option<R>) -> R {
         poll_fn(|context| {
             // Taken only when `ready` itself polls this driver, which then goes on when `ready` has returned.

@@ -26,7 +26,7 @@ pub(super) struct Shared<E, const PLACES: usize> {
     waiting: Vec<Waker, WAITING>,
 }
 
-/// Tasks that can wait at the same time without being woken for nothing.
+/// Tasks that can wait at the same time without being woken for nothing; see `Driver::until`.
 const WAITING: usize = 8;
 
 /// A connection of the driver.

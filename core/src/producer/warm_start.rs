@@ -157,7 +157,7 @@ impl Producer<'_> {
 
 impl ProducerLimits {
     /// Most bytes that [`Producer::save`] writes for a producer of these limits. What it does write is less for names of usual
-    /// length: about 200 bytes for a topic on two brokers.
+    /// length: about 110 bytes for a topic on two brokers.
     pub const fn max_saved_bytes(self) -> usize {
         let frame = HEAD_BYTES.saturating_add(COUNTERS_BYTES).saturating_add(CRC_BYTES);
         max_saved_bytes(self.brokers, self.topics, self.queues).saturating_add(frame)

@@ -22,7 +22,7 @@ extern crate std;
 #[cfg(feature = "acl")]
 pub mod acl;
 mod arena;
-#[cfg(feature = "embedded-nal")]
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async", feature = "embedded-nal"))]
 pub mod driver;
 pub mod engine;
 pub mod message;

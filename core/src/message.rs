@@ -171,6 +171,12 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     CRC.checksum(bytes) & 0x7fff_ffff
 }
 
+/// The whole CRC-32, for what is only ours.
+#[cfg(feature = "state")]
+pub(crate) fn whole_crc32(bytes: &[u8]) -> u32 {
+    CRC.checksum(bytes)
+}
+
 /// One table of 1 KiB: eight times as fast as none, and sixteen would not fit every device.
 static CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
 

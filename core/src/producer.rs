@@ -9,6 +9,7 @@ mod draft;
 mod event;
 pub(crate) mod frame;
 mod hooks;
+mod limits;
 mod lookups;
 mod memory;
 mod options;
@@ -20,11 +21,14 @@ mod store;
 mod submit;
 mod timers;
 mod transmit;
+#[cfg(feature = "state")]
+pub mod warm_start;
 
 pub(crate) use config::GroupName;
 pub use config::{ConfigError, MAX_ATTEMPTS, ProducerConfig};
 pub use connections::Link;
 pub use event::{DisconnectReason, Event, SubmitError};
+pub use limits::{GatewayProducerStorage, ProducerLimits, SmallProducerStorage, TinyProducerStorage};
 pub use memory::{ProducerMemory, ProducerStorage};
 pub use options::{Content, MessageQueue, SendOptions};
 #[cfg(feature = "outbox")]
@@ -77,6 +81,9 @@ struct State<'m> {
     phase: Phase,
     /// Counted up with each request; part of its number.
     sequence: u16,
+    /// Tells the ids of this start from those of others.
+    #[cfg(feature = "state")]
+    start_number: u32,
     /// No timer is due before this. It may be too early: then the call for it does nothing.
     deadline: Option<Instant>,
 }
@@ -126,6 +133,8 @@ impl<'m> Producer<'m> {
             asked_group: None,
             phase: Phase::Running,
             sequence: 0,
+            #[cfg(feature = "state")]
+            start_number: 0,
             deadline: None,
             rng,
             group,

@@ -1,8 +1,12 @@
 //! The topics and brokers a producer knows: what `MQClientInstance` keeps of the routes it was told.
 
 mod lookup;
+#[cfg(feature = "state")]
+mod saved;
 
 pub(crate) use lookup::{Lookup, LookupFailure, Question};
+#[cfg(feature = "state")]
+pub(crate) use saved::{RecordReader, RecordWriter, Unfit, max_bytes as max_saved_bytes};
 
 use core::ops::Range;
 
@@ -47,6 +51,9 @@ pub struct TopicRoute {
     queue_count: usize,
     /// Whether a name server ever answered with a route, be it without a queue to write to.
     known: bool,
+    /// Whether the route is that of an earlier start, and no name server has said since that it still holds.
+    #[cfg(feature = "state")]
+    pub(crate) restored: bool,
     /// Of the publish list as it was installed: the list itself may be overwritten by then.
     fingerprint: u64,
     index: RoundRobin,
@@ -118,6 +125,8 @@ impl<'m> Routes<'m> {
             name: String::try_from(name).ok()?,
             queue_count: 0,
             known: false,
+            #[cfg(feature = "state")]
+            restored: false,
             fingerprint: 0,
             index: start,
             lookup: Lookup::Idle,
@@ -253,6 +262,10 @@ impl<'m> Routes<'m> {
         let Some(entry) = self.topics.get_mut(topic) else { return Ok(false) };
         let changed = !entry.known || entry.queue_count != total || entry.fingerprint != fingerprint;
         entry.known = true;
+        #[cfg(feature = "state")]
+        {
+            entry.restored = false;
+        }
         entry.queue_count = total;
         entry.fingerprint = fingerprint;
         if changed {

@@ -53,6 +53,9 @@ pub struct InFlight {
     pub(crate) lookup_is_free: bool,
     pub(crate) attempts: u8,
     pub(crate) attempts_total: u8,
+    /// Whether it has had the name server asked for a newer route than that of an earlier start.
+    #[cfg(feature = "state")]
+    pub(crate) has_asked_for_route: bool,
     pub(crate) attempt: Attempt,
     pub(crate) last_outcome: Option<AttemptOutcome>,
     /// Whether hooks were told of an attempt and not yet how it ended.

@@ -6,6 +6,7 @@ use heapless::deque::DequeView;
 use super::Event;
 use super::config::ConfigError;
 use super::connections::Link;
+use super::limits::ProducerLimits;
 use crate::route::{BrokerRoute, QueueRef, TopicRoute};
 use crate::select::FaultPlace;
 use crate::send::InFlight;
@@ -89,7 +90,11 @@ pub(super) const MAX_TABLE: usize = 1 << 14;
 /// - `BODIES`: bytes for bodies and properties of sends in flight
 /// - `FRAMES`: bytes for frames that arrive in parts; the largest route must fit in
 /// - `EVENTS`: that wait for the caller; more are dropped and counted
+///
+/// [`ProducerLimits::bytes`] says how large it is. The fields are in the order of their alignment, so that nothing is
+/// lost between them, and `repr(C)` so that this stays so.
 #[derive(Debug)]
+#[repr(C)]
 pub struct ProducerStorage<
     const CONNECTIONS: usize,
     const TOPICS: usize,
@@ -101,18 +106,18 @@ pub struct ProducerStorage<
     const EVENTS: usize,
 > {
     connections: [Slot<Link>; CONNECTIONS],
-    partial_frames: [Partial; CONNECTIONS],
-    frames: [u8; FRAMES],
-    frame_pieces: [Extent; CONNECTIONS],
     topics: [Slot<TopicRoute>; TOPICS],
-    queues: [[QueueRef; QUEUES]; TOPICS],
-    write_queue_nums: [[u16; BROKERS]; TOPICS],
-    brokers: [Slot<BrokerRoute>; BROKERS],
     faults: [FaultPlace; BROKERS],
     in_flight: [Slot<InFlight>; IN_FLIGHT],
-    bodies: [u8; BODIES],
-    body_pieces: [Extent; IN_FLIGHT],
     events: Deque<Event, EVENTS>,
+    brokers: [Slot<BrokerRoute>; BROKERS],
+    partial_frames: [Partial; CONNECTIONS],
+    frame_pieces: [Extent; CONNECTIONS],
+    body_pieces: [Extent; IN_FLIGHT],
+    queues: [[QueueRef; QUEUES]; TOPICS],
+    write_queue_nums: [[u16; BROKERS]; TOPICS],
+    bodies: [u8; BODIES],
+    frames: [u8; FRAMES],
 }
 
 impl<
@@ -126,8 +131,24 @@ impl<
     const EVENTS: usize,
 > ProducerStorage<CONNECTIONS, TOPICS, QUEUES, BROKERS, IN_FLIGHT, BODIES, FRAMES, EVENTS>
 {
+    /// The parameters.
+    pub const LIMITS: ProducerLimits = ProducerLimits {
+        connections: CONNECTIONS,
+        topics: TOPICS,
+        queues: QUEUES,
+        brokers: BROKERS,
+        in_flight: IN_FLIGHT,
+        bodies: BODIES,
+        frames: FRAMES,
+        events: EVENTS,
+    };
+
+    /// The formula holds for whatever a program names, on whatever machine it is built for.
+    const MEASURED: () = assert!(size_of::<Self>() == Self::LIMITS.bytes());
+
     /// Memory nobody uses yet.
     pub const fn new() -> Self {
+        let () = Self::MEASURED;
         Self {
             connections: [const { Slot::EMPTY }; CONNECTIONS],
             partial_frames: [Partial::EMPTY; CONNECTIONS],

@@ -165,6 +165,10 @@ impl State<'_> {
             return;
         }
         link.control = Control::None;
+        // While an answer was due, only that had a deadline.
+        if let Some(at) = link.heartbeat_at {
+            self.arm(at);
+        }
         match what {
             ControlRequest::Heartbeat => {}
             ControlRequest::Unregister => self.close(now, connection, DisconnectReason::ShutDown),

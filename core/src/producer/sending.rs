@@ -42,7 +42,12 @@ impl State<'_> {
     /// Ends the sends that waited for the route of `topic`.
     pub(super) fn route_failed(&mut self, now: Instant, topic: SlotId, kind: SendErrorKind) {
         while let Some(id) = self.waiting_for_route(topic) {
-            self.fail(now, id, kind);
+            if self.sends.get(id).is_some_and(|send| send.attempts > 0) {
+                // It asked on its way, and goes on with what is known.
+                self.next_attempt(now, id);
+            } else {
+                self.fail(now, id, kind);
+            }
         }
     }
 
@@ -259,6 +264,10 @@ impl State<'_> {
         };
         if let Some(update) = fault.filter(|_| is_default_path || mode == SendMode::Async) {
             self.learn(now, queue.broker, latency, update);
+        }
+        #[cfg(feature = "state")]
+        if self.asks_for_route(now, id, outcome) {
+            return false;
         }
         match next {
             Next::Return => self.finish(now, id),

@@ -69,6 +69,8 @@ impl<'s> State<'s> {
                 && matches!(target, Target::Hash(_) | Target::Selector(_)),
             attempts: 0,
             attempts_total: retries.saturating_add(1),
+            #[cfg(feature = "state")]
+            has_asked_for_route: false,
             attempt: Attempt::none(now, QueueRef::EMPTY),
             last_outcome: None,
             hooked: false,

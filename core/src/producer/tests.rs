@@ -17,6 +17,8 @@ mod probes;
 mod requests;
 mod retries;
 mod routes;
+#[cfg(feature = "state")]
+mod warm_start;
 
 use super::*;
 use crate::message::Message;

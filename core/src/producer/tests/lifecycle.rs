@@ -61,6 +61,20 @@ fn a_broker_is_told_who_sends() {
 }
 
 #[test]
+fn heartbeats_may_follow_each_other_faster_than_their_answers_time_out() {
+    let mut bench = Bench::with(|config| config.heartbeat_broker_interval = Duration::from_millis(500));
+    bench.send();
+    bench.answer_route(&[("a", 1)]);
+    for _ in 0..3 {
+        let heartbeat = bench.take(RequestCode::HEART_BEAT);
+        bench.answer(&heartbeat, 0, &[], b"");
+        bench.pass(499);
+        assert!(!bench.requests.iter().any(|r| r.code == RequestCode::HEART_BEAT));
+        bench.pass(1);
+    }
+}
+
+#[test]
 fn a_broker_that_ignores_heartbeats_loses_its_connection() {
     let (mut bench, _) = Bench::routed(&[("a", 1)]);
     let heartbeat = bench.take(RequestCode::HEART_BEAT);

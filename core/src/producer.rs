@@ -354,9 +354,11 @@ impl Engine for Producer<'_> {
 }
 
 impl State<'_> {
-    /// Remembers that something is due at `at`.
+    /// Remembers that something is due at `at`. After a shutdown nothing is.
     fn arm(&mut self, at: Instant) {
-        self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
+        if self.phase != Phase::Stopped {
+            self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
+        }
     }
 
     /// The number of a new request: what it is about, a sequence number, and the place of the entry that waits for

@@ -106,7 +106,9 @@ fn install(route: &[u8], publish: Option<&[(String, u32)]>, second: bool) {
         bench.accepted(id);
         bench.drive();
     }
-    sends_go_where(&mut bench, publish.filter(|_| !refused), second && refused);
+    let taken = publish.filter(|_| !refused);
+    // A route that cannot be used changes nothing.
+    sends_go_where(&mut bench, taken, second && taken.is_none());
     bench.settle(Duration::from_secs(5));
 }
 

@@ -181,3 +181,17 @@ fn too_little_memory_is_found_at_once() {
         Producer::new(ProducerConfig::new("PG", "c", &names), storage.memory(), clock, 1).unwrap_err();
     assert_eq!(error.to_string(), "memory for frames: at least 512 needed");
 }
+
+#[test]
+fn nothing_is_due_after_a_shutdown_whatever_was_asked_for() {
+    let mut bench = Bench::new();
+    bench.refused.push("ns1:9876".into());
+    let id = bench.producer.send(bench.now, &Message::new("T", b"hello")).unwrap();
+    // Fails last, when the shutdown is complete already.
+    bench.producer.prefetch_route(bench.now, "U").unwrap();
+    bench.producer.shutdown(bench.now);
+    bench.drive();
+    assert!(bench.producer.is_stopped());
+    assert_eq!(bench.outcome(id).unwrap_err().kind, SendErrorKind::NameServerUnreachable);
+    assert_eq!(bench.producer.poll_timeout(), None);
+}

@@ -7,6 +7,7 @@ use crate::SlotId;
 use crate::engine::ConnectionId;
 use crate::route::{Lookup, Question};
 use crate::send::{SendMode, SendState, attempt};
+#[cfg(feature = "acl")]
 use crate::wire::Text;
 use crate::wire::code::RequestCode;
 use crate::wire::command::CommandHead;

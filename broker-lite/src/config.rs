@@ -45,14 +45,16 @@ pub struct BrokerConfig<'m> {
     /// How often a consumer may fail with a message before it is a dead letter, if the sender names no number.
     /// Default 16 (`SubscriptionGroupConfig#retryMaxTimes`).
     pub retry_max_times: i32,
-    /// Frames that may wait for one connection, at least 1; then no more requests are taken from it. Default 64.
+    /// Frames that may wait for one connection, at least 1, and never more than there is room left for in
+    /// [`BrokerMemory::outgoing`]; then no more requests are taken from it. Default 64.
     pub max_pending: usize,
     /// A connection on which nothing moves for so long is closed. Default 120 s (`serverChannelMaxIdleTimeSeconds`).
     pub idle_timeout: Duration,
     /// A connection whose frame is still incomplete after so long is closed. Default 30 s.
     pub frame_timeout: Duration,
     /// While frames of others wait for memory, a connection is closed whose frame is incomplete and on which nothing has
-    /// moved for so long. Looked at once a second. Default 1 s.
+    /// moved for so long, or whose frame after so long is not on course to be complete within `frame_timeout`. Looked at
+    /// once a second. Default 1 s.
     pub stalled_frame_timeout: Duration,
     /// A client without heartbeat for so long is forgotten. Default 120 s
     /// (`ClientHousekeepingService`, `channelExpiredTimeout`).

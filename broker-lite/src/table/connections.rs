@@ -131,9 +131,11 @@ impl<'m> ConnectionTable<'m> {
         }
     }
 
-    /// Whether one more frame can wait for this connection, of at most `limit`.
+    /// Whether one more frame can wait for this connection, of at most `limit`. The more places are taken the fewer each may
+    /// have, so that peers who do not read leave some to those who do: `n` of them leave one part in `n + 1`.
     pub(crate) fn has_room(&self, id: ConnectionId, limit: usize) -> bool {
-        !self.outgoing.is_full() && self.queued(id) < limit
+        let free = self.outgoing.capacity().saturating_sub(self.outgoing.len());
+        self.queued(id) < limit.min(free)
     }
 
     /// How many frames wait for this connection.

@@ -1,5 +1,6 @@
-//! `random [TARGET…] [--seconds N] [--runs N] [--seed N] [--input FILE] [--corpus FOLDER]`: the targets with inputs by
-//! chance, for machines without libFuzzer; one input again; or the seeds written for libFuzzer to start from.
+//! `random [TARGET…] [--seconds N] [--runs N] [--seed N] [--from FOLDER] [--input FILE] [--corpus FOLDER]`: the targets with
+//! inputs by chance, for machines without libFuzzer, made of the seeds and of what libFuzzer has found; one input again; or the
+//! seeds written for libFuzzer to start from.
 #![forbid(unsafe_code)]
 
 use core::panic::AssertUnwindSafe;
@@ -18,6 +19,7 @@ struct Options {
     span: Duration,
     runs: u64,
     seed: u64,
+    from: Option<PathBuf>,
     input: Option<PathBuf>,
     corpus: Option<PathBuf>,
 }
@@ -38,6 +40,7 @@ fn options() -> Result<Options, String> {
         span: Duration::from_secs(10),
         runs: u64::MAX,
         seed: std::process::id().into(),
+        from: None,
         input: None,
         corpus: None,
     };
@@ -49,6 +52,7 @@ fn options() -> Result<Options, String> {
             "--seconds" => options.span = Duration::from_secs(number(value()?)?),
             "--runs" => options.runs = number(value()?)?,
             "--seed" => options.seed = number(value()?)?,
+            "--from" => options.from = Some(value()?.into()),
             "--input" => options.input = Some(value()?.into()),
             "--corpus" => options.corpus = Some(value()?.into()),
             name => options.targets.push(Target::find(name).ok_or_else(|| unknown(name))?),
@@ -87,9 +91,21 @@ fn write_seeds(target: &Target, folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// The inputs in a folder, in the order of their names.
+fn found(folder: &Path) -> Result<Vec<Vec<u8>>, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).map_err(failed)).collect()
+}
+
 /// Runs one target until its time or its number of runs is over.
 fn by_chance(target: &Target, options: &Options) -> Result<(), String> {
-    let seeds = target.seeds();
+    let mut seeds = target.seeds();
+    if let Some(folder) = &options.from {
+        seeds.extend(found(&folder.join(target.name))?);
+    }
     let mut mutator = Mutator::new(seeds.clone(), target.max_len, options.seed);
     let (start, mut runs) = (Instant::now(), 0);
     let mut seeds = seeds.into_iter();

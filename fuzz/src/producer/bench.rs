@@ -24,10 +24,8 @@ const BACKLOG: usize = 4_096;
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) connection: ConnectionId,
-    pub(crate) address: String,
     pub(crate) code: i32,
     pub(crate) opaque: i32,
-    pub(crate) flag: i32,
     pub(crate) fields: BTreeMap<String, String>,
 }
 
@@ -35,7 +33,6 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) id: ConnectionId,
-    address: String,
     pub(crate) is_open: bool,
     /// The part of a frame that was written last.
     written: Vec<u8>,
@@ -108,13 +105,12 @@ impl<'m> Bench<'m> {
         while let Some(request) = self.producer.poll_connection() {
             assert!(turns.next().is_some(), "it never has enough");
             match request {
-                ConnectionRequest::Open { connection, address } => {
+                ConnectionRequest::Open { connection, .. } => {
                     assert!(usize::from(connection.index()) < CONNECTIONS);
                     let taken = self.links.iter().any(|link| link.id.index() == connection.index());
                     assert!(!taken, "two connections have one place");
                     self.links.push(Link {
                         id: connection,
-                        address: address.as_str().to_owned(),
                         is_open: false,
                         written: Vec::new(),
                         backlog: Vec::new(),
@@ -203,10 +199,8 @@ impl<'m> Bench<'m> {
                 |value: Option<_>| value.map(|value: rocketlite_core::wire::Text<'_>| value.to_string());
             self.requests.push(Request {
                 connection: link.id,
-                address: link.address.clone(),
                 code: command.code,
                 opaque: command.opaque,
-                flag: command.flag,
                 fields: fields
                     .map(|(key, text)| (key.to_string(), value(text).unwrap_or_default()))
                     .collect(),

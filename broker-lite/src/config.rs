@@ -45,8 +45,7 @@ pub struct BrokerConfig<'m> {
     /// How often a consumer may fail with a message before it is a dead letter, if the sender names no number.
     /// Default 16 (`SubscriptionGroupConfig#retryMaxTimes`).
     pub retry_max_times: i32,
-    /// Frames that may wait for one connection, at least 1, and never more than there is room left for in
-    /// [`BrokerMemory::outgoing`]; then no more requests are taken from it. Default 64.
+    /// Frames that may wait for one connection, at least 1; then no more requests are taken from it. Default 64.
     pub max_pending: usize,
     /// A connection on which nothing moves for so long is closed. Default 120 s (`serverChannelMaxIdleTimeSeconds`).
     pub idle_timeout: Duration,

@@ -61,7 +61,7 @@ async fn a_peer_that_never_reads_its_answers_stalls_itself_and_nobody_else() {
 #[tokio::test]
 async fn many_of_them_leave_room_for_others() {
     // Fewer answers than they leave unread together.
-    let broker = Broker::builder().max_pending_responses(100).start().expect("settings");
+    let broker = Broker::builder().max_connections(50).max_pending_responses(100).start().expect("settings");
     let bystander = Bystander::start(&broker).await;
     let quiet = bystander.latency().await;
     let mut floods = Vec::new();

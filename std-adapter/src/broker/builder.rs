@@ -166,8 +166,8 @@ impl BrokerBuilder {
         self
     }
 
-    /// Answers that wait to be sent, on all connections together: 8192. Should be more than connections, so that peers who
-    /// do not read leave one to each of the others.
+    /// Answers that wait to be sent, on all connections together: 8192, and never less than two for each connection, so that
+    /// peers who do not read leave one to everybody else.
     pub const fn max_pending_responses(mut self, responses: usize) -> Self {
         self.limits.pending_responses = responses;
         self
@@ -215,6 +215,8 @@ impl BrokerBuilder {
         self.names.name_servers = name_servers::parse(&self.namesrv_addr).map_err(StartError::NameServer)?;
         let least = self.max_message_size.saturating_add(HEADER_ROOM);
         self.limits.frame_bytes = self.limits.frame_bytes.max(least);
+        self.limits.pending_responses =
+            self.limits.pending_responses.max(self.limits.connections.saturating_mul(2));
         if Vec::<u8>::new().try_reserve_exact(self.limits.log_bytes).is_err() {
             let bytes = self.limits.log_bytes;
             return Err(StartError::Setting(format!("capacity: there is no memory for {bytes} bytes")));

@@ -299,15 +299,16 @@ impl<'m> Links<'m> {
 }
 
 impl Link {
-    /// When something has to be done about this connection if nothing happens on it.
-    pub(super) fn deadline(&self, max_idle: Duration) -> Option<Instant> {
+    /// When something has to be done about this connection if nothing happens on it. Whether its next heartbeat counts is the
+    /// caller's knowledge.
+    pub(super) fn deadline(&self, max_idle: Duration, heartbeats: bool) -> Option<Instant> {
         match self.state {
             LinkState::New { deadline } | LinkState::Opening { deadline } => Some(deadline),
             LinkState::Closing => None,
             LinkState::Open => {
                 let control = match self.control {
                     Control::Asked { deadline, .. } => Some(deadline),
-                    Control::None => self.heartbeat_at,
+                    Control::None => self.heartbeat_at.filter(|_| heartbeats),
                 };
                 // A connection in use is not idle; its sends have deadlines of their own.
                 let idle = (self.users == 0).then(|| self.last_activity.after(max_idle));

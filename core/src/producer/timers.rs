@@ -25,7 +25,9 @@ impl State<'_> {
     fn next_deadline(&self) -> Option<Instant> {
         let max_idle = self.config.client_channel_max_idle_time;
         let sends = self.sends.iter().filter_map(|(_, send)| send.deadline());
-        let links = self.links.iter().filter_map(|(_, link)| link.deadline(max_idle));
+        // As in `heartbeat_timers`: what is due and never done would be due for ever.
+        let heartbeats = self.phase == Phase::Running;
+        let links = self.links.iter().filter_map(|(_, link)| link.deadline(max_idle, heartbeats));
         sends.chain(links).chain(self.lookup_deadline()).chain(self.probe_deadline()).min()
     }
 

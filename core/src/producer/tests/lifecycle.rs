@@ -195,3 +195,22 @@ fn nothing_is_due_after_a_shutdown_whatever_was_asked_for() {
     assert_eq!(bench.outcome(id).unwrap_err().kind, SendErrorKind::NameServerUnreachable);
     assert_eq!(bench.producer.poll_timeout(), None);
 }
+
+#[test]
+fn a_heartbeat_that_is_due_in_a_shutdown_does_not_keep_the_driver_busy() {
+    let (mut bench, first) = Bench::routed(&[("a", 1)]);
+    let request = bench.take(SEND);
+    bench.answer_stored(&request, 0);
+    bench.pass(29_000);
+    let id = bench.send();
+    bench.take(SEND);
+    bench.producer.shutdown(bench.now);
+    // The next heartbeat is due, and a send is in flight.
+    bench.now = bench.now.after(Duration::from_millis(1_500));
+    for _ in 0..3 {
+        bench.producer.handle_timeout(bench.now);
+        bench.drive();
+    }
+    assert!(bench.outcome(first).is_ok() && bench.in_flight(id));
+    assert!(bench.producer.poll_timeout() > Some(bench.now));
+}

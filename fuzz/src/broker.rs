@@ -26,6 +26,7 @@ pub(crate) fn check(input: &[u8]) {
 
 fn list(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let settings: Settings = input.arbitrary()?;
+    crate::show(&settings);
     let names = [crate::producer::address("ns:1")];
     let mut storage = Storage::new();
     let config = BrokerConfig {
@@ -41,6 +42,7 @@ fn list(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let mut bench = Bench::new(config, &mut storage);
     while !input.is_empty() {
         let operation: Operation<'_> = input.arbitrary()?;
+        crate::show(&operation);
         operation.run(&mut bench);
         bench.check();
     }

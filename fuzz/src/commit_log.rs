@@ -95,7 +95,9 @@ fn list(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let log = CommitLog::new(&mut memory[..capacity], when_full);
     let mut pair = Pair { log, when_full, stored: VecDeque::new(), end: 0 };
     while !input.is_empty() {
-        pair.operate(input.arbitrary()?);
+        let operation = input.arbitrary()?;
+        crate::show(&operation);
+        pair.operate(operation);
         pair.check();
     }
     Ok(())

@@ -15,6 +15,22 @@ mod route;
 mod seeds;
 mod stored_message;
 
+use core::fmt::Debug;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+static SHOWS: AtomicBool = AtomicBool::new(false);
+
+/// From now on every operation of a list is printed before it is run.
+pub fn show_operations() {
+    SHOWS.store(true, Ordering::Relaxed);
+}
+
+fn show(operation: &dyn Debug) {
+    if SHOWS.load(Ordering::Relaxed) {
+        println!("{operation:?}");
+    }
+}
+
 /// Bytes to try, and what must hold for them.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]

@@ -74,6 +74,7 @@ fn run(options: &Options) -> Result<(), String> {
         match (&options.corpus, &options.input) {
             (Some(folder), _) => write_seeds(target, &folder.join(target.name))?,
             (None, Some(file)) => {
+                rocketlite_fuzz::show_operations();
                 target.check(&std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?);
             }
             (None, None) => by_chance(target, options)?,

@@ -20,11 +20,13 @@ pub(crate) fn check(input: &[u8]) {
 
 fn list(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let settings: Settings = input.arbitrary()?;
+    crate::show(&settings);
     let names = [address("ns:1"), address("ns:2")];
     let mut storage = Storage::new();
     let mut bench = Bench::new(settings.config(&names), &mut storage);
     while !input.is_empty() {
         let operation: Operation<'_> = input.arbitrary()?;
+        crate::show(&operation);
         operation.run(&mut bench);
         if settings.fetches_at_once {
             bench.fetch();

@@ -38,6 +38,8 @@ pub struct Link {
     ready: bool,
     /// Whether the peer is going away: nothing new is written here, and the connection ends with its last send.
     pub(super) retired: bool,
+    /// Whether the driver was asked to open it: only then is it asked to close it.
+    known: bool,
     /// The connection that had this place and that the driver has to close first.
     replaces: Option<ConnectionId>,
 }
@@ -192,6 +194,7 @@ impl<'m> Links<'m> {
             probe: None,
             ready: false,
             retired: false,
+            known: false,
             replaces: replaced,
         };
         match self.links.insert(link) {
@@ -281,11 +284,15 @@ impl<'m> Links<'m> {
             match link.state {
                 LinkState::New { deadline } => {
                     link.state = LinkState::Opening { deadline };
+                    link.known = true;
                     return Some(ConnectionRequest::Open { connection, address: link.address.clone() });
                 }
                 LinkState::Closing => {
+                    let known = link.known;
                     self.links.remove(connection);
-                    return Some(ConnectionRequest::Close { connection });
+                    if known {
+                        return Some(ConnectionRequest::Close { connection });
+                    }
                 }
                 LinkState::Open if core::mem::take(&mut link.ready) => {
                     return Some(ConnectionRequest::Transmit { connection });

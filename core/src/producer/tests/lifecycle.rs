@@ -214,3 +214,17 @@ fn a_heartbeat_that_is_due_in_a_shutdown_does_not_keep_the_driver_busy() {
     assert!(bench.outcome(first).is_ok() && bench.in_flight(id));
     assert!(bench.producer.poll_timeout() > Some(bench.now));
 }
+
+#[test]
+fn a_connection_that_was_given_up_before_the_driver_heard_of_it_is_not_closed() {
+    let mut bench = Bench::new();
+    bench.producer.send(bench.now, &Message::new("T", b"hello")).unwrap();
+    // Nobody asks what to do with connections until there is no time left for this one.
+    bench.now = bench.now.after(Duration::from_secs(60));
+    bench.producer.handle_timeout(bench.now);
+    let requests: Vec<_> = core::iter::from_fn(|| bench.producer.poll_connection()).collect();
+    assert!(
+        !requests.iter().any(|request| matches!(request, ConnectionRequest::Close { .. })),
+        "{requests:?}"
+    );
+}

@@ -95,17 +95,17 @@ fn list(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     let log = CommitLog::new(&mut memory[..capacity], when_full);
     let mut pair = Pair { log, when_full, stored: VecDeque::new(), end: 0 };
     while !input.is_empty() {
-        let operation = input.arbitrary()?;
+        let operation: Operation<'_> = input.arbitrary()?;
         crate::show(&operation);
-        pair.operate(operation);
+        pair.operate(&operation);
         pair.check();
     }
     Ok(())
 }
 
 impl Pair<'_> {
-    fn operate(&mut self, operation: Operation<'_>) {
-        match operation {
+    fn operate(&mut self, operation: &Operation<'_>) {
+        match *operation {
             Operation::Append(content) => self.append(vec![record(content)]),
             Operation::AppendAll(count, content) => {
                 self.append((0..count % 4).map(|_| record(content)).collect());

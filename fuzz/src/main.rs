@@ -111,7 +111,7 @@ fn by_chance(target: &Target, options: &Options) -> Result<(), String> {
     let (start, mut runs) = (Instant::now(), 0);
     let mut seeds = seeds.into_iter();
     while runs < options.runs && start.elapsed() < options.span {
-        let input = seeds.next().unwrap_or_else(|| mutator.next());
+        let input = seeds.next().unwrap_or_else(|| mutator.next_input());
         if catch_unwind(AssertUnwindSafe(|| target.check(&input))).is_err() {
             let file = std::env::temp_dir().join(format!("rocketlite-{}-{}", target.name, options.seed));
             std::fs::write(&file, &input).map_err(|error| format!("{}: {error}", file.display()))?;

@@ -23,7 +23,7 @@ impl Mutator {
     }
 
     /// The next input.
-    pub fn next(&mut self) -> Vec<u8> {
+    pub fn next_input(&mut self) -> Vec<u8> {
         let mut input = if self.seeds.is_empty() || self.below(8) == 0 {
             (0..self.below(self.max_len + 1)).map(|_| self.byte()).collect()
         } else {

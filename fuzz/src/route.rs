@@ -141,7 +141,7 @@ fn sends_go_where(bench: &mut Bench<'_>, publish: Option<&[(String, u32)]>, keep
     for request in &bench.requests {
         if request.code == RequestCode::SEND_MESSAGE_V2.0 {
             let queue = request.fields["e"].parse().expect("a queue");
-            assert!(allowed.contains(&(&request.fields["n"], queue)), "{:?} to {request:?}", allowed);
+            assert!(allowed.contains(&(&request.fields["n"], queue)), "{allowed:?} to {request:?}");
         }
     }
 }

@@ -82,7 +82,9 @@ fn properties(input: &[u8]) {
     for form in [PropertyForm::Terminated, PropertyForm::Separated] {
         let string = encoded(|writer| {
             let mut writer = PropertyWriter::new(writer, form);
-            ours.iter().for_each(|(name, value)| writer.put(name, value));
+            for (name, value) in &ours {
+                writer.put(name, value);
+            }
         });
         let again = Properties::new(&string);
         let pairs = again.iter().map(|(name, value)| (name.to_string(), value.to_string()));

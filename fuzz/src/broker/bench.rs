@@ -193,10 +193,10 @@ impl<'m> Bench<'m> {
             at_once = if at <= self.now { at_once + 1 } else { 0 };
             assert!(at_once <= AT_ONCE, "what is due at {at:?} stays due: {:?}", self.broker);
             self.now = self.now.max(at);
-            self.input(|broker, now| broker.handle_timeout(now));
+            self.input(rocketlite_core::Engine::handle_timeout);
         }
         self.now = end;
-        self.input(|broker, now| broker.handle_timeout(now));
+        self.input(rocketlite_core::Engine::handle_timeout);
     }
 
     /// What was acknowledged is there unless it was evicted, and nothing is larger than it may be.

@@ -87,7 +87,7 @@ impl Operation<'_> {
             Operation::Ask(link, request, form) => {
                 let (frame, body) = request.frame(bench, *form);
                 let silent = form.one_way || form.response;
-                let asked = (!silent).then(|| (bench.opaque, body));
+                let asked = (!silent).then_some((bench.opaque, body));
                 bench.ask((*link).into(), &frame, asked);
             }
             Operation::AskDamaged(link, request, form, at, bits) => {

@@ -223,10 +223,10 @@ impl<'m> Bench<'m> {
             at_once = if at <= self.now { at_once + 1 } else { 0 };
             assert!(at_once <= AT_ONCE, "what is due at {at:?} stays due: {:?}", self.producer);
             self.now = self.now.max(at);
-            self.input(|producer, now| producer.handle_timeout(now));
+            self.input(rocketlite_core::Engine::handle_timeout);
         }
         self.now = end;
-        self.input(|producer, now| producer.handle_timeout(now));
+        self.input(rocketlite_core::Engine::handle_timeout);
     }
 
     /// Fetches what has happened.

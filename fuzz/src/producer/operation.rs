@@ -127,7 +127,7 @@ impl Operation<'_> {
                 (0..bench.links.len()).for_each(|place| bench.transmit(place, 200));
             }
             Operation::Wait(millis, stepwise) => {
-                bench.wait(Duration::from_millis((*millis).into()), *stepwise)
+                bench.wait(Duration::from_millis((*millis).into()), *stepwise);
             }
             Operation::WaitSeconds(seconds, stepwise) => {
                 bench.wait(Duration::from_secs((*seconds).into()), *stepwise);
@@ -221,7 +221,7 @@ fn route(queues: [u8; 3], odd: u8) -> String {
     let (mut brokers, mut lists) = (Vec::new(), Vec::new());
     for (place, (name, count)) in BROKERS.iter().zip(queues).enumerate() {
         let has = |bit: usize| odd & (1 << bit) != 0;
-        let master = if has(place) { 1 } else { 0 };
+        let master = i32::from(has(place));
         brokers.push(format!(r#"{{"brokerName":"{name}","brokerAddrs":{{"{master}":"{name}:10"}}}}"#));
         let (perm, count) = (if has(place + 3) { 4 } else { 6 }, count % 5);
         lists.push(format!(

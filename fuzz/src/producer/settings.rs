@@ -84,7 +84,7 @@ impl Compressor for Halves {
         assert!(room.len() >= self.max_compressed_len(body.len()));
         let half = body.len() / 2;
         room[..half].copy_from_slice(&body[..half]);
-        (body.len() % 2 == 0).then_some(half)
+        body.len().is_multiple_of(2).then_some(half)
     }
 }
 

@@ -191,10 +191,15 @@ impl Engine for Broker<'_> {
         if self.state.connections.link(connection).is_none() {
             return bytes.len();
         }
+        let had_room = self.receiver.holds_room(connection.index());
         match self.receive(connection, bytes) {
             Ok(taken) => {
                 let partial = self.receiver.is_partial(connection.index());
                 self.state.connections.set_partial(now, connection, partial);
+                if !had_room && self.receiver.holds_room(connection.index()) {
+                    // What was before, the peer could not change.
+                    self.state.connections.excuse_partial(now, connection);
+                }
                 if taken > 0 {
                     self.state.connections.touch(now, connection);
                 }

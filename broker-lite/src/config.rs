@@ -52,7 +52,8 @@ pub struct BrokerConfig<'m> {
     /// A connection whose frame is still incomplete after so long is closed. Default 30 s.
     pub frame_timeout: Duration,
     /// While frames of others wait for memory, a connection is closed whose frame is incomplete and on which nothing has
-    /// moved for so long. Looked at once a second. Default 1 s.
+    /// moved for so long, or whose frame after so long is not on course to be complete within `frame_timeout`. Looked at
+    /// once a second. Default 1 s.
     pub stalled_frame_timeout: Duration,
     /// A client without heartbeat for so long is forgotten. Default 120 s
     /// (`ClientHousekeepingService`, `channelExpiredTimeout`).

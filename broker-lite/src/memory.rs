@@ -24,7 +24,8 @@ pub struct BrokerMemory<'m> {
     pub frames: &'m mut [u8],
     /// One for each frame that arrives in parts at the same time.
     pub frame_extents: &'m mut [Extent],
-    /// One for each frame that waits to be sent, on all connections together.
+    /// One for each frame that waits to be sent, on all connections together. With two for each of `connections`, peers who
+    /// do not read leave one to everybody else.
     pub outgoing: &'m mut [Slot<Outgoing>],
     /// One for each topic, at least 3; at most 65,535.
     pub topics: &'m mut [Slot<Topic>],

@@ -373,10 +373,12 @@ impl Engine for Producer<'_> {
 }
 
 impl State<'_> {
-    /// Remembers that something is due at `at`.
+    /// Remembers that something is due at `at`. After a shutdown nothing is.
     #[cfg_attr(target_os = "none", inline(never))]
     fn arm(&mut self, at: Instant) {
-        self.deadline = sooner(self.deadline, Some(at));
+        if self.phase != Phase::Stopped {
+            self.deadline = sooner(self.deadline, Some(at));
+        }
     }
 
     /// The number of a new request: what it is about, a sequence number, and the place of the entry that waits for

@@ -7,7 +7,7 @@ use rocketlite::broker::WhenFull;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
 
-use crate::wire::{Raw, send_request};
+use crate::wire::{Raw, framed, send_request};
 use crate::{Bystander, within};
 
 /// More than the sockets of any machine hold.
@@ -60,8 +60,10 @@ async fn a_peer_that_never_reads_its_answers_stalls_itself_and_nobody_else() {
 
 #[tokio::test]
 async fn many_of_them_leave_room_for_others() {
-    let broker = Broker::builder().start().expect("settings");
+    // Fewer answers than they leave unread together.
+    let broker = Broker::builder().max_connections(50).max_pending_responses(100).start().expect("settings");
     let bystander = Bystander::start(&broker).await;
+    let quiet = bystander.latency().await;
     let mut floods = Vec::new();
     for _ in 0..12 {
         let mut peer = narrow(&broker).await;
@@ -70,14 +72,43 @@ async fn many_of_them_leave_room_for_others() {
             peer
         }));
     }
-    bystander.goes_on().await;
+    bystander.compare("peers that never read", quiet).await;
     let mut peers = Vec::new();
     for flood in floods {
         peers.push(within(flood).await.expect("it does not panic"));
     }
+    // All that they could take they have taken.
     bystander.goes_on().await;
     // They hang up in the middle of everything.
     drop(peers);
+    bystander.goes_on().await;
+}
+
+#[tokio::test]
+async fn a_million_tiny_frames_are_read_beside_others() {
+    const PEERS: i32 = 4;
+    const FRAMES: usize = 250_000;
+    let broker = Broker::builder().start().expect("settings");
+    let bystander = Bystander::start(&broker).await;
+    let quiet = bystander.latency().await;
+    let mut floods = Vec::new();
+    for opaque in 0..PEERS {
+        let mut peer = Raw::connect(&broker).await;
+        // A request that is not known and wants no answer: the least that makes work.
+        let frames = framed(b"\0\0\0\x0a{\"flag\":2}").repeat(FRAMES / 100);
+        floods.push(tokio::spawn(async move {
+            for _ in 0..100 {
+                peer.write(&frames).await;
+            }
+            peer.is_served(opaque).await;
+        }));
+    }
+    bystander.compare("a million tiny frames", quiet).await;
+    for flood in floods {
+        within(flood).await.expect("it does not panic");
+    }
+    let requests = broker.counters().requests;
+    assert!(requests >= 1_000_000, "{requests} requests");
     bystander.goes_on().await;
 }
 

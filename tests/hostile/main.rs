@@ -2,9 +2,11 @@
 //!
 //! Who misbehaves loses its own connection and nothing else; that is what every test here looks at.
 
+mod broker_fields;
 mod broker_floods;
 mod broker_frames;
 mod broker_limits;
+mod broker_slow;
 mod peer;
 mod producer_brokers;
 mod producer_life;
@@ -13,7 +15,8 @@ mod wire;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rocketlite::producer::SendStatus;
 use rocketlite::{Broker, Message};
@@ -39,6 +42,8 @@ fn within<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
 /// that do not.
 struct Bystander {
     stored: Arc<AtomicU64>,
+    /// What the short messages have taken since somebody asked last.
+    latencies: Arc<Mutex<Vec<Duration>>>,
     sending: JoinHandle<()>,
 }
 
@@ -49,17 +54,22 @@ impl Bystander {
         let builder = peer::builder(&broker.local_addr().to_string()).retry_times_when_send_failed(0);
         let producer = builder.start().expect("settings");
         let stored = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&stored);
+        let latencies = Arc::new(Mutex::new(Vec::new()));
+        let (count, taken) = (Arc::clone(&stored), Arc::clone(&latencies));
         let sending = tokio::spawn(async move {
             let bodies = [vec![b's'; 100], vec![b'l'; 200_000]];
             for body in bodies.iter().cycle() {
+                let start = Instant::now();
                 let sent = producer.send(&Message::new("Bystanders", body)).await;
                 let sent = sent.unwrap_or_else(|error| panic!("{} bytes: {error}", body.len()));
                 assert_eq!((sent.status, sent.attempts), (SendStatus::SendOk, 1));
+                if body.len() < 1_000 {
+                    taken.lock().unwrap_or_else(PoisonError::into_inner).push(start.elapsed());
+                }
                 count.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let bystander = Self { stored, sending };
+        let bystander = Self { stored, latencies, sending };
         bystander.goes_on().await;
         bystander
     }
@@ -77,6 +87,35 @@ impl Bystander {
             }
         })
         .await;
+    }
+}
+
+impl Bystander {
+    /// What the next short messages take, the one in the middle of them.
+    ///
+    /// # Panics
+    /// If one is not stored.
+    async fn latency(&self) -> Duration {
+        const ENOUGH: usize = 21;
+        self.latencies.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        loop {
+            self.goes_on().await;
+            let mut latencies = self.latencies.lock().unwrap_or_else(PoisonError::into_inner);
+            if latencies.len() >= ENOUGH {
+                latencies.sort_unstable();
+                return latencies[latencies.len() / 2];
+            }
+        }
+    }
+
+    /// Says how much longer a short message takes than it took before, which was `quiet`. Nothing depends on it: machines
+    /// differ, and are busy.
+    async fn compare(&self, what: &str, quiet: Duration) {
+        let now = self.latency().await;
+        let times = now.as_secs_f64() / quiet.as_secs_f64();
+        rocketlite_tests::say(&format!(
+            "beside {what} a message takes {now:?}, {quiet:?} without: {times:.1} times"
+        ));
     }
 }
 

@@ -24,16 +24,30 @@ pub(crate) struct Command {
 
 /// The bytes of a command.
 pub(crate) fn frame(code: i32, opaque: i32, flag: i32, fields: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let head = CommandHead {
-        serialize_type: SerializeType::Json,
+    encode::command(head(SerializeType::Json, code, opaque, flag), fields, body)
+}
+
+/// The same with a binary header.
+pub(crate) fn binary_frame(
+    code: i32,
+    opaque: i32,
+    flag: i32,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> Vec<u8> {
+    encode::command(head(SerializeType::RocketMq, code, opaque, flag), fields, body)
+}
+
+const fn head(serialize_type: SerializeType, code: i32, opaque: i32, flag: i32) -> CommandHead<'static> {
+    CommandHead {
+        serialize_type,
         code,
         language: LanguageCode::JAVA,
         version: 477,
         opaque,
         flag,
         remark: None,
-    };
-    encode::command(head, fields, body)
+    }
 }
 
 /// The answer to a command.
@@ -41,22 +55,24 @@ pub(crate) fn response(asked: &Command, code: i32, fields: &[(&str, &str)], body
     frame(code, asked.opaque, FLAG_RESPONSE, fields, body)
 }
 
+/// The fields of a request to store a message, its topic at `b`.
+pub(crate) const SEND_FIELDS: [(&str, &str); 11] = [
+    ("a", "hostile_producers"),
+    ("b", "Hostile"),
+    ("c", "TBW102"),
+    ("d", "4"),
+    ("e", "0"),
+    ("f", "0"),
+    ("g", "1700000000000"),
+    ("h", "0"),
+    ("j", "0"),
+    ("k", "false"),
+    ("m", "false"),
+];
+
 /// A request to store a message.
 pub(crate) fn send_request(opaque: i32, body: &[u8]) -> Vec<u8> {
-    let fields = [
-        ("a", "hostile_producers"),
-        ("b", "Hostile"),
-        ("c", "TBW102"),
-        ("d", "4"),
-        ("e", "0"),
-        ("f", "0"),
-        ("g", "1700000000000"),
-        ("h", "0"),
-        ("j", "0"),
-        ("k", "false"),
-        ("m", "false"),
-    ];
-    frame(RequestCode::SEND_MESSAGE_V2.0, opaque, 0, &fields, body)
+    frame(RequestCode::SEND_MESSAGE_V2.0, opaque, 0, &SEND_FIELDS, body)
 }
 
 /// Bytes that say how long they are, and are.

@@ -24,8 +24,8 @@ impl Broker<'_> {
         let frames_wait = core::mem::take(&mut self.state.frames_wait);
         for place in self.state.connections.places() {
             // Memory that is held for bytes that do not come belongs to those that do.
-            let holds = frames_wait && self.receiver.holds_room(place);
-            if let Some((connection, reason)) = self.state.timed_out(place, holds) {
+            let in_the_way = self.receiver.progress(place).filter(|_| frames_wait);
+            if let Some((connection, reason)) = self.state.timed_out(place, in_the_way) {
                 self.close(connection, reason);
             }
         }
@@ -38,16 +38,32 @@ impl Broker<'_> {
     }
 }
 
+/// So many bytes times so many milliseconds, to compare paces by.
+fn times(bytes: usize, span: Duration) -> u128 {
+    u128::try_from(bytes).unwrap_or(u128::MAX).saturating_mul(span.as_millis())
+}
+
 impl State<'_> {
-    /// Whether the connection in this place has to be closed.
-    fn timed_out(&self, place: u16, in_the_way: bool) -> Option<(ConnectionId, DisconnectReason)> {
+    /// Whether the connection in this place has to be closed. `in_the_way` is how far its frame is, if others wait for the
+    /// memory that it takes.
+    fn timed_out(
+        &self,
+        place: u16,
+        in_the_way: Option<(usize, usize)>,
+    ) -> Option<(ConnectionId, DisconnectReason)> {
         let (connection, last_activity, partial_since) = self.connections.times(place)?;
         let config = &self.config;
         if partial_since.is_some_and(|since| self.now >= since.after(config.frame_timeout)) {
             return Some((connection, DisconnectReason::SlowFrame));
         }
-        if in_the_way && self.now >= last_activity.after(config.stalled_frame_timeout) {
-            return Some((connection, DisconnectReason::SlowFrame));
+        if let Some((filled, size)) = in_the_way {
+            let stalled = self.now >= last_activity.after(config.stalled_frame_timeout);
+            let spent = self.now.since(partial_since.unwrap_or(self.now));
+            let late = spent >= config.stalled_frame_timeout
+                && times(filled, config.frame_timeout) < times(size, spent);
+            if stalled || late {
+                return Some((connection, DisconnectReason::SlowFrame));
+            }
         }
         // Name servers have timeouts of their own.
         let accepted = matches!(self.connections.link(connection), Some(Link::Accepted(_)));

@@ -61,6 +61,8 @@ enum Notice {
 pub(crate) struct ConnectionTable<'m> {
     connections: Slots<'m, Connection>,
     outgoing: Slots<'m, Outgoing>,
+    /// How many connections have frames that wait.
+    waited_for: usize,
     first_noticed: Option<ConnectionId>,
     last_noticed: Option<ConnectionId>,
 }
@@ -68,7 +70,7 @@ pub(crate) struct ConnectionTable<'m> {
 impl<'m> ConnectionTable<'m> {
     pub(crate) fn new(connections: &'m mut [Slot<Connection>], outgoing: &'m mut [Slot<Outgoing>]) -> Self {
         let (connections, outgoing) = (Slots::new(connections), Slots::new(outgoing));
-        Self { connections, outgoing, first_noticed: None, last_noticed: None }
+        Self { connections, outgoing, waited_for: 0, first_noticed: None, last_noticed: None }
     }
 
     /// How many places are free.
@@ -131,9 +133,21 @@ impl<'m> ConnectionTable<'m> {
         }
     }
 
-    /// Whether one more frame can wait for this connection, of at most `limit`.
+    /// Whether one more frame can wait for this connection, of at most `limit`. Only the first frame of a connection may have
+    /// one of the places that are kept: as long as there are two for each connection, peers who do not read leave one to
+    /// everybody else.
     pub(crate) fn has_room(&self, id: ConnectionId, limit: usize) -> bool {
-        !self.outgoing.is_full() && self.queued(id) < limit
+        let free = self.outgoing.capacity().saturating_sub(self.outgoing.len());
+        match self.queued(id) {
+            0 => free > 0,
+            queued => queued < limit && free > self.kept(),
+        }
+    }
+
+    /// Places for frames of connections for which none waits, or will wait when they are there; half of all at most.
+    fn kept(&self) -> usize {
+        let without = self.connections.capacity().saturating_sub(self.waited_for);
+        without.min(self.outgoing.capacity() / 2)
     }
 
     /// How many frames wait for this connection.
@@ -153,7 +167,10 @@ impl<'m> ConnectionTable<'m> {
         let queue = &mut connection.queue;
         match queue.last.and_then(|last| self.outgoing.get_mut(last)) {
             Some(last) => last.next = Some(place),
-            None => queue.first = Some(place),
+            None => {
+                queue.first = Some(place);
+                self.waited_for = self.waited_for.saturating_add(1);
+            }
         }
         queue.last = Some(place);
         queue.len = queue.len.saturating_add(1);
@@ -181,6 +198,7 @@ impl<'m> ConnectionTable<'m> {
         connection.queue.first = frame.next;
         if frame.next.is_none() {
             connection.queue.last = None;
+            self.waited_for = self.waited_for.saturating_sub(1);
         }
         connection.queue.len = connection.queue.len.saturating_sub(1);
         connection.written = 0;

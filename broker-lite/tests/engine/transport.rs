@@ -99,7 +99,7 @@ fn garbage_closes_its_connection_and_no_other() {
 
 #[test]
 fn a_full_table_of_answers_holds_requests_back() {
-    for (limits, most) in [(Limits { outgoing: 3, ..Limits::default() }, 64), (Limits::default(), 3)] {
+    for (limits, most) in [(Limits { outgoing: 5, ..Limits::default() }, 64), (Limits::default(), 3)] {
         with_broker(BrokerConfig { max_pending: most, ..config() }, limits, |server| {
             let peer = server.accept();
             let frames: Vec<Vec<u8>> = (0..10).map(|n| Ask::send("T", b"b").opaque(n).frame()).collect();
@@ -188,21 +188,65 @@ fn a_frame_that_does_not_go_on_gives_way_to_one_that_waits() {
         assert_eq!(server.receive(slow, &frame[..50_000]), 4);
         server.wait(1_000);
         assert_eq!(reasons(server), [DisconnectReason::SlowFrame]);
-        // The other one goes on, if slowly, and nobody takes its memory away.
+        // The other one goes on, if slowly, and nobody takes its memory away: it would be done within 30 s.
         let rest = &frame[4..];
         assert_eq!(server.receive(slow, &rest[..10]), 10);
         let waiting = server.accept();
         assert_eq!(server.receive(waiting, &frame[..100]), 4);
-        for at in 10..20 {
+        let pace = frame.len() / 29;
+        for piece in rest[10..].chunks(pace).take(10) {
+            assert_eq!(server.receive(slow, piece), pace);
             server.wait(999);
-            assert_eq!(server.receive(slow, &rest[at..=at]), 1);
             assert_eq!(server.receive(waiting, &frame[4..100]), 0);
         }
         assert_eq!(reasons(server), []);
-        assert_eq!(server.receive(slow, &rest[20..]), rest.len() - 20);
+        let rest = &rest[10 + 10 * pace..];
+        assert_eq!(server.receive(slow, rest), rest.len());
         assert_eq!(server.answers(slow)[0].code, 0);
         assert_eq!(server.receive(waiting, &frame[4..]), frame.len() - 4);
         assert_eq!(server.answers(waiting)[0].code, 0);
+    });
+}
+
+#[test]
+fn a_frame_that_drips_gives_way_to_one_that_waits() {
+    let limits = Limits { frames: 100_000, ..Limits::default() };
+    with_broker(config(), limits, |server| {
+        let (dripping, waiting) = (server.accept(), server.accept());
+        let frame = Ask::send("T", &vec![7; 60_000]).frame();
+        assert_eq!(server.receive(dripping, &frame[..100]), 100);
+        assert_eq!(server.receive(waiting, &frame[..50_000]), 4);
+        // Something moves all the time, but it would take hours.
+        for at in 100..104 {
+            server.wait(250);
+            server.receive(dripping, &frame[at..=at]);
+        }
+        assert_eq!(reasons(server), [DisconnectReason::SlowFrame]);
+        assert_eq!(server.receive(waiting, &frame[4..]), frame.len() - 4);
+        assert_eq!(server.answers(waiting)[0].code, 0);
+    });
+}
+
+#[test]
+fn peers_that_do_not_read_leave_answers_to_those_who_do() {
+    // One after the other takes what it can have, so that those who come first have most.
+    with_broker(config(), Limits { outgoing: 16, ..Limits::default() }, |server| {
+        let frame = route("T").frame();
+        let mut deaf = Vec::new();
+        for _ in 0..7 {
+            let peer = server.accept();
+            assert!(server.receive(peer, &frame.repeat(20)) >= frame.len());
+            deaf.push(peer);
+        }
+        let good = server.accept();
+        for _ in 0..20 {
+            assert_eq!(server.ask(good, &route("T")).code, 17);
+        }
+        // Whoever reads after all has the others' places too.
+        for peer in deaf {
+            while !server.transmit(peer, 4_096).is_empty() {}
+        }
+        assert_eq!(server.receive(good, &frame.repeat(20)), frame.len() * 9);
     });
 }
 

@@ -38,6 +38,8 @@ pub struct Link {
     ready: bool,
     /// Whether the peer is going away: nothing new is written here, and the connection ends with its last send.
     pub(super) retired: bool,
+    /// Whether the driver was asked to open it: only then is it asked to close it.
+    known: bool,
     /// The connection that had this place and that the driver has to close first.
     replaces: Option<ConnectionId>,
 }
@@ -192,6 +194,7 @@ impl<'m> Links<'m> {
             probe: None,
             ready: false,
             retired: false,
+            known: false,
             replaces: replaced,
         };
         match self.links.insert(link) {
@@ -282,11 +285,15 @@ impl<'m> Links<'m> {
             match link.state {
                 LinkState::New { deadline } => {
                     link.state = LinkState::Opening { deadline };
+                    link.known = true;
                     return Some(ConnectionRequest::Open { connection, address: link.address.clone() });
                 }
                 LinkState::Closing => {
+                    let known = link.known;
                     self.links.remove(connection);
-                    return Some(ConnectionRequest::Close { connection });
+                    if known {
+                        return Some(ConnectionRequest::Close { connection });
+                    }
                 }
                 LinkState::Open if core::mem::take(&mut link.ready) => {
                     return Some(ConnectionRequest::Transmit { connection });
@@ -300,15 +307,16 @@ impl<'m> Links<'m> {
 }
 
 impl Link {
-    /// When something has to be done about this connection if nothing happens on it.
-    pub(super) fn deadline(&self, max_idle: Duration) -> Option<Instant> {
+    /// When something has to be done about this connection if nothing happens on it. Whether its next heartbeat counts is the
+    /// caller's knowledge.
+    pub(super) fn deadline(&self, max_idle: Duration, heartbeats: bool) -> Option<Instant> {
         match self.state {
             LinkState::New { deadline } | LinkState::Opening { deadline } => Some(deadline),
             LinkState::Closing => None,
             LinkState::Open => {
                 let control = match self.control {
                     Control::Asked { deadline, .. } => Some(deadline),
-                    Control::None => self.heartbeat_at,
+                    Control::None => self.heartbeat_at.filter(|_| heartbeats),
                 };
                 // A connection in use is not idle; its sends have deadlines of their own.
                 let idle = (self.users == 0).then(|| self.last_activity.after(max_idle));

@@ -30,8 +30,10 @@ impl State<'_> {
         for (_, send) in self.sends.iter() {
             next = sooner(next, send.deadline());
         }
+        // As in `heartbeat_timers`: what is due and never done would be due for ever.
+        let heartbeats = self.phase == Phase::Running;
         for (_, link) in self.links.iter() {
-            next = sooner(next, link.deadline(max_idle));
+            next = sooner(next, link.deadline(max_idle, heartbeats));
         }
         next
     }

@@ -107,7 +107,15 @@ impl<'m> Receiver<'m> {
 
     /// Whether `connection` has been given room for a frame whose end it has not sent yet.
     pub fn holds_room(&self, connection: u16) -> bool {
-        self.partial.get(usize::from(connection)).is_some_and(|p| matches!(p.0, State::Frame { .. }))
+        self.progress(connection).is_some()
+    }
+
+    /// How many bytes of its frame `connection` has sent, and of how many, if it was given room for them.
+    pub fn progress(&self, connection: u16) -> Option<(usize, usize)> {
+        match self.partial.get(usize::from(connection))?.0 {
+            State::Frame { extent, filled } => Some((filled, extent.len())),
+            State::Length { .. } => None,
+        }
     }
 
     /// Forgets what `connection` has sent.
@@ -231,6 +239,7 @@ mod tests {
         assert_eq!(receiver.take(1, b"\0\0\0\x08ab"), Ok(Received::NoRoom { taken: 4 }));
         assert_eq!(receiver.take(1, b"ab"), Ok(Received::NoRoom { taken: 0 }));
         assert!(receiver.holds_room(0) && !receiver.holds_room(1));
+        assert_eq!((receiver.progress(0), receiver.progress(1)), (Some((2, 10)), None));
         receiver.reset(0);
         assert_eq!(receiver.take(1, b"abcdefgh!"), Ok(Received::Frame { frame: b"abcdefgh", taken: 8 }));
     }

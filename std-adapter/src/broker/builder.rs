@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
 use std::io;
 
 use rocketlite_broker::{BrokerConfig, WhenFull};
@@ -25,7 +26,17 @@ pub struct BrokerBuilder {
     auto_create_topic_enable: bool,
     default_topic_queue_nums: i32,
     max_message_size: usize,
+    max_pending: usize,
+    timeouts: Timeouts,
     limits: Limits,
+}
+
+/// How long peers may take.
+#[derive(Debug, Clone, Copy)]
+struct Timeouts {
+    idle: Duration,
+    frame: Duration,
+    stalled_frame: Duration,
 }
 
 /// Room for a frame's header beside the largest body.
@@ -46,6 +57,12 @@ impl BrokerBuilder {
             auto_create_topic_enable: true,
             default_topic_queue_nums: 8,
             max_message_size: 4 << 20,
+            max_pending: 64,
+            timeouts: Timeouts {
+                idle: Duration::from_mins(2),
+                frame: Duration::from_secs(30),
+                stalled_frame: Duration::from_secs(1),
+            },
             limits: Limits {
                 log_bytes: 64 << 20,
                 frame_bytes: 16 << 20,
@@ -137,6 +154,56 @@ impl BrokerBuilder {
         self
     }
 
+    /// Groups of all clients together: 2048. Heartbeats of further ones are refused.
+    pub const fn max_clients(mut self, clients: usize) -> Self {
+        self.limits.clients = clients;
+        self
+    }
+
+    /// Brokers that may register here, as their name server: 16.
+    pub const fn max_registered_brokers(mut self, brokers: usize) -> Self {
+        self.limits.registered_brokers = brokers;
+        self
+    }
+
+    /// Answers that wait to be sent, on all connections together: 8192, and never less than two for each connection, so that
+    /// peers who do not read leave one to everybody else.
+    pub const fn max_pending_responses(mut self, responses: usize) -> Self {
+        self.limits.pending_responses = responses;
+        self
+    }
+
+    /// Answers that wait to be sent on one connection: 64. Then its requests wait.
+    pub const fn max_pending_per_connection(mut self, responses: usize) -> Self {
+        self.max_pending = responses;
+        self
+    }
+
+    /// Bytes for frames that arrive in parts: 16 MiB, and never less than the largest frame has.
+    pub const fn frame_memory(mut self, bytes: usize) -> Self {
+        self.limits.frame_bytes = bytes;
+        self
+    }
+
+    /// A connection on which nothing moves for so long is closed: 120 s.
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.idle = timeout;
+        self
+    }
+
+    /// A connection whose frame is still incomplete after so long is closed: 30 s.
+    pub const fn frame_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.frame = timeout;
+        self
+    }
+
+    /// While frames of others wait for memory, a connection is closed whose frame has not moved for so long, or is not on
+    /// course to be complete in time: 1 s.
+    pub const fn stalled_frame_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.stalled_frame = timeout;
+        self
+    }
+
     /// Starts the broker on the present tokio runtime; it serves when this returns.
     ///
     /// # Errors
@@ -148,6 +215,8 @@ impl BrokerBuilder {
         self.names.name_servers = name_servers::parse(&self.namesrv_addr).map_err(StartError::NameServer)?;
         let least = self.max_message_size.saturating_add(HEADER_ROOM);
         self.limits.frame_bytes = self.limits.frame_bytes.max(least);
+        self.limits.pending_responses =
+            self.limits.pending_responses.max(self.limits.connections.saturating_mul(2));
         if Vec::<u8>::new().try_reserve_exact(self.limits.log_bytes).is_err() {
             let bytes = self.limits.log_bytes;
             return Err(StartError::Setting(format!("capacity: there is no memory for {bytes} bytes")));
@@ -166,6 +235,10 @@ impl BrokerBuilder {
             config.auto_create_topics = self.auto_create_topic_enable;
             config.default_topic_queue_nums = self.default_topic_queue_nums;
             config.max_message_size = self.max_message_size;
+            config.max_pending = self.max_pending;
+            config.idle_timeout = self.timeouts.idle;
+            config.frame_timeout = self.timeouts.frame;
+            config.stalled_frame_timeout = self.timeouts.stalled_frame;
             // No command is larger. A peer that announces one and does not send it must not get all the memory.
             config.max_frame = least;
         };

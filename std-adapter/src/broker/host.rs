@@ -71,6 +71,8 @@ fn explain(error: &ConfigError) -> String {
         "memory.connections" | "memory.frame_extents" => "max_connections",
         "memory.topics" => "max_topics",
         "memory.queues" => "max_queues",
+        "memory.outgoing" => "max_pending_responses",
+        "max_pending" => "max_pending_per_connection",
         other => other,
     };
     ConfigError { setting, problem: error.problem }.to_string()

@@ -195,3 +195,50 @@ fn too_little_memory_is_found_at_once() {
         Producer::new(ProducerConfig::new("PG", "c", &names), storage.memory(), clock, 1).unwrap_err();
     assert_eq!(error.to_string(), "memory for frames: at least 512 needed");
 }
+
+#[test]
+fn nothing_is_due_after_a_shutdown_whatever_was_asked_for() {
+    let mut bench = Bench::new();
+    bench.refused.push("ns1:9876".into());
+    let id = bench.producer.send(bench.now, &Message::new("T", b"hello")).unwrap();
+    // Fails last, when the shutdown is complete already.
+    bench.producer.prefetch_route(bench.now, "U").unwrap();
+    bench.producer.shutdown(bench.now);
+    bench.drive();
+    assert!(bench.producer.is_stopped());
+    assert_eq!(bench.outcome(id).unwrap_err().kind, SendErrorKind::NameServerUnreachable);
+    assert_eq!(bench.producer.poll_timeout(), None);
+}
+
+#[test]
+fn a_heartbeat_that_is_due_in_a_shutdown_does_not_keep_the_driver_busy() {
+    let (mut bench, first) = Bench::routed(&[("a", 1)]);
+    let request = bench.take(SEND);
+    bench.answer_stored(&request, 0);
+    bench.pass(29_000);
+    let id = bench.send();
+    bench.take(SEND);
+    bench.producer.shutdown(bench.now);
+    // The next heartbeat is due, and a send is in flight.
+    bench.now = bench.now.after(Duration::from_millis(1_500));
+    for _ in 0..3 {
+        bench.producer.handle_timeout(bench.now);
+        bench.drive();
+    }
+    assert!(bench.outcome(first).is_ok() && bench.in_flight(id));
+    assert!(bench.producer.poll_timeout() > Some(bench.now));
+}
+
+#[test]
+fn a_connection_that_was_given_up_before_the_driver_heard_of_it_is_not_closed() {
+    let mut bench = Bench::new();
+    bench.producer.send(bench.now, &Message::new("T", b"hello")).unwrap();
+    // Nobody asks what to do with connections until there is no time left for this one.
+    bench.now = bench.now.after(Duration::from_secs(60));
+    bench.producer.handle_timeout(bench.now);
+    let requests: Vec<_> = core::iter::from_fn(|| bench.producer.poll_connection()).collect();
+    assert!(
+        !requests.iter().any(|request| matches!(request, ConnectionRequest::Close { .. })),
+        "{requests:?}"
+    );
+}

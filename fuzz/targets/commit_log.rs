@@ -1,0 +1,4 @@
+//! libFuzzer's entrance to the target of this name.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rocketlite_fuzz::run("commit_log", data));

@@ -130,11 +130,13 @@ impl<'m> Arena<'m> {
     }
 
     /// The piece's bytes.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn get(&self, extent: Extent) -> &[u8] {
         self.bytes.get(extent.start..extent.end()).unwrap_or_default()
     }
 
     /// The piece's bytes, to fill.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn get_mut(&mut self, extent: Extent) -> &mut [u8] {
         self.bytes.get_mut(extent.start..extent.end()).unwrap_or_default()
     }

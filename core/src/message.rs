@@ -134,13 +134,13 @@ impl<'a> Message<'a> {
     /// Writes the properties. `unique_key` is left out if a user property `UNIQ_KEY` already names the message
     /// (`MessageClientIDSetter#setUniqID`).
     pub fn put_properties(&self, writer: &mut PropertyWriter<'_, '_>, unique_key: Option<&MessageId>) {
-        self.put_properties_but(|_| false, writer, unique_key);
+        self.put_properties_but(&|_| false, writer, unique_key);
     }
 
     /// The same without user properties for whose names `left_out` holds.
     pub(crate) fn put_properties_but(
         &self,
-        left_out: impl Fn(&str) -> bool,
+        left_out: &dyn Fn(&str) -> bool,
         writer: &mut PropertyWriter<'_, '_>,
         unique_key: Option<&MessageId>,
     ) {

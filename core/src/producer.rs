@@ -251,14 +251,16 @@ impl<'m> Producer<'m> {
     /// Why the send failed, finally.
     #[cfg_attr(target_os = "none", inline(never))]
     pub fn poll_send(&mut self, id: SendId) -> nb::Result<SendResult, SendError> {
-        match self.state.sends.get(id.0).map(|send| send.state) {
-            Some(SendState::Done) => {}
-            Some(_) => return Err(nb::Error::WouldBlock),
-            None => return Err(nb::Error::Other(SendError::shut_down())),
+        let Some(send) = self.state.sends.get_mut(id.0) else {
+            return Err(nb::Error::Other(SendError::shut_down()));
+        };
+        if send.state != SendState::Done {
+            return Err(nb::Error::WouldBlock);
         }
+        let outcome = send.take_outcome();
         self.state.done.remove(id.0, &mut self.state.sends);
-        let outcome = self.state.sends.remove(id.0).and_then(|send| send.outcome);
-        outcome.unwrap_or_else(|| Err(SendError::shut_down())).map_err(nb::Error::Other)
+        self.state.sends.remove(id.0);
+        outcome.map_err(nb::Error::Other)
     }
 
     /// An id as this producer gives to what it sends: for messages that wait in an outbox and need theirs before.

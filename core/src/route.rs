@@ -134,7 +134,7 @@ impl<'m> Routes<'m> {
             sends: 0,
             last_used: now,
         };
-        let id = self.topics.insert(topic).ok()?;
+        let id = self.topics.insert(topic)?;
         let row = self.row(id);
         self.write_queue_nums.get_mut(row).unwrap_or_default().fill(0);
         Some(id)
@@ -336,7 +336,7 @@ fn intern(brokers: &mut Slots<'_, BrokerRoute>, name: Text<'_>) -> Result<SlotId
     }
     let mut text = BrokerName::new();
     name.copy_to("brokerName", &mut text)?;
-    brokers.insert(BrokerRoute { name: text, master: None }).map_err(|_| over_limit("brokers"))
+    brokers.insert(BrokerRoute { name: text, master: None }).ok_or(over_limit("brokers"))
 }
 
 /// Takes a broker and how many queues it has into the fingerprint of a publish list. The generator's finish spreads every

@@ -19,7 +19,7 @@ use crate::route::QueueRef;
 use crate::{Extent, Instant, SlotId};
 use attempt::Attempt;
 use decision::AttemptOutcome;
-use outcome::{Remark, SendError, SendResult};
+use outcome::{Failure, Remark, SendError, SendResult};
 use request::Request;
 
 /// Names an accepted send until its outcome was taken.
@@ -62,7 +62,7 @@ pub struct InFlight {
     pub(crate) hooked: bool,
     pub(crate) remark: Remark,
     /// What the caller gets, with `Done`. Before that, the result of an attempt that was stored, if there was one.
-    pub(crate) outcome: Option<Result<SendResult, SendError>>,
+    pub(crate) outcome: Option<Result<SendResult, Failure>>,
     pub(crate) state: SendState,
     /// The next send in the queue of its connection, or of those that are done.
     pub(crate) next: Option<SlotId>,
@@ -123,6 +123,22 @@ pub(crate) enum SendState {
 }
 
 impl InFlight {
+    /// What the caller gets.
+    pub(crate) fn take_outcome(&mut self) -> Result<SendResult, SendError> {
+        let Failure { kind, elapsed, coded } = match self.outcome.take() {
+            Some(Ok(result)) => return Ok(result),
+            Some(Err(failure)) => failure,
+            None => return Err(SendError::shut_down()),
+        };
+        Err(SendError {
+            kind,
+            attempts: self.attempts,
+            elapsed,
+            remark: core::mem::take(&mut self.remark),
+            coded,
+        })
+    }
+
     /// The connection the current attempt uses.
     pub(crate) const fn connection(&self) -> Option<ConnectionId> {
         match self.state {

@@ -94,7 +94,7 @@ impl<'m, T> Slots<'m, T> {
         let len = slots.len().min(Self::MAX_CAPACITY);
         let slots = slots.get_mut(..len).unwrap_or_default();
         let last = u16::try_from(len.saturating_sub(1)).unwrap_or(u16::MAX);
-        for (place, slot) in (0..=u16::MAX).zip(slots.iter_mut()) {
+        for (slot, place) in slots.iter_mut().zip(0u16..) {
             let next_free = place.saturating_add(1).min(last);
             slot.0 = Place::Free { generation: slot.generation(), next_free };
         }
@@ -121,18 +121,15 @@ impl<'m, T> Slots<'m, T> {
         self.first_free.is_none()
     }
 
-    /// Adds an entry, or gives it back if the table is full.
-    ///
-    /// # Errors
-    /// The entry itself.
-    pub fn insert(&mut self, entry: T) -> Result<SlotId, T> {
-        let Some(index) = self.first_free else { return Err(entry) };
-        let Some(slot) = self.slots.get_mut(usize::from(index)) else { return Err(entry) };
-        let Place::Free { generation, next_free } = slot.0 else { return Err(entry) };
+    /// Adds an entry; `None` if the table is full.
+    pub fn insert(&mut self, entry: T) -> Option<SlotId> {
+        let index = self.first_free?;
+        let slot = self.slots.get_mut(usize::from(index))?;
+        let Place::Free { generation, next_free } = slot.0 else { return None };
         self.first_free = (next_free != index).then_some(next_free);
         self.len = self.len.saturating_add(1);
         slot.0 = Place::Taken { generation, entry };
-        Ok(SlotId { index, generation })
+        Some(SlotId { index, generation })
     }
 
     /// Takes an entry out.
@@ -174,14 +171,14 @@ impl<'m, T> Slots<'m, T> {
 
     /// All entries by place.
     pub fn iter(&self) -> impl Iterator<Item = (SlotId, &T)> {
-        (0..=u16::MAX).zip(self.slots.iter()).filter_map(|(index, slot)| {
+        self.slots.iter().zip(0u16..).filter_map(|(slot, index)| {
             Some((SlotId { index, generation: slot.generation() }, slot.entry()?))
         })
     }
 
     /// All entries by place.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (SlotId, &mut T)> {
-        (0..=u16::MAX).zip(self.slots.iter_mut()).filter_map(|(index, slot)| {
+        self.slots.iter_mut().zip(0u16..).filter_map(|(slot, index)| {
             let id = SlotId { index, generation: slot.generation() };
             Some((id, slot.entry_mut()?))
         })
@@ -198,7 +195,7 @@ mod tests {
         let mut slots = Slots::new(&mut memory);
         let first = slots.insert('a').unwrap();
         let second = slots.insert('b').unwrap();
-        assert_eq!((slots.insert('c'), slots.is_full()), (Err('c'), true));
+        assert_eq!((slots.insert('c'), slots.is_full()), (None, true));
         assert_eq!(slots.remove(first), Some('a'));
         assert_eq!(slots.get(first), None);
         assert_eq!(slots.remove(first), None);
@@ -213,7 +210,7 @@ mod tests {
     fn a_table_may_have_every_place_that_has_a_number() {
         let mut memory = std::vec![Slot::EMPTY; Slots::<u8>::MAX_CAPACITY + 1];
         let mut slots = Slots::new(&mut memory);
-        while slots.insert(0).is_ok() {}
+        while slots.insert(0).is_some() {}
         assert_eq!((slots.len(), slots.iter().count(), slots.iter_mut().count()), (65_535, 65_535, 65_535));
     }
 
@@ -223,12 +220,12 @@ mod tests {
         let mut slots = Slots::new(&mut memory);
         for round in 0..100 {
             let ids = [0, 1, 2, 3, 4].map(|n| slots.insert(round + n).unwrap());
-            assert!(slots.insert(0).is_err());
+            assert!(slots.insert(0).is_none());
             for id in ids.iter().rev() {
                 assert!(slots.remove(*id).is_some());
             }
         }
         assert!(slots.is_empty());
-        assert!(Slots::<u8>::new(&mut []).insert(1).is_err());
+        assert!(Slots::<u8>::new(&mut []).insert(1).is_none());
     }
 }

@@ -52,6 +52,7 @@ impl WallClock {
     }
 
     /// Milliseconds since 1970 UTC at `now`, as a Java `long`.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn unix_millis(&self, now: Instant) -> i64 {
         let millis = if now >= self.at {
             self.unix_millis.saturating_add(now.0.saturating_sub(self.at.0))
@@ -79,6 +80,7 @@ pub(crate) fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Ins
 
 /// Whole milliseconds of `span`, the unit of every timer here. `Duration::as_millis` has 128 bits, which cost a
 /// microcontroller dearly.
+#[cfg_attr(target_os = "none", inline(never))]
 pub(crate) fn millis(span: Duration) -> u64 {
     span.as_secs().saturating_mul(1_000).saturating_add(span.subsec_millis().into())
 }

@@ -181,7 +181,7 @@ impl<'m> BrokerTable<'m> {
         }
         let NewBroker { name, cluster, address, connection } = new;
         let broker = RegisteredBroker { name, cluster, address, connection, last_registration: now };
-        let id = self.brokers.insert(broker).ok()?;
+        let id = self.brokers.insert(broker)?;
         self.touch();
         Some(id)
     }
@@ -204,7 +204,7 @@ impl<'m> BrokerTable<'m> {
     fn add(&mut self, broker: SlotId, name: Name, settings: TopicSettings) -> bool {
         let hash = self.index.hash(&[&name]);
         let topic = BrokerTopic { broker, name, settings, listed: true };
-        let Ok(id) = self.topics.insert(topic) else { return false };
+        let Some(id) = self.topics.insert(topic) else { return false };
         self.index.insert(hash, id.index());
         self.touch();
         true

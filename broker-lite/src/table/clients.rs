@@ -125,7 +125,7 @@ impl<'m> ClientTable<'m> {
             version: heartbeat.version,
             last_heartbeat: now,
         });
-        let place = id.ok()?.index();
+        let place = id?.index();
         let hash = self.hash(heartbeat.role, heartbeat.group, heartbeat.client_id);
         self.by_name.insert(hash, place);
         self.by_connection.insert(heartbeat.connection.index().into(), place);

@@ -90,7 +90,7 @@ impl<'m> ConnectionTable<'m> {
             noticed: false,
             next_noticed: None,
         };
-        let id = self.connections.insert(connection).ok()?;
+        let id = self.connections.insert(connection)?;
         if matches!(link, Link::NameServer { .. }) {
             self.notify(id, Notice::Open);
         }
@@ -163,7 +163,7 @@ impl<'m> ConnectionTable<'m> {
     /// Lets a frame wait for the connection. Returns whether there was room.
     pub(crate) fn push(&mut self, id: ConnectionId, frame: Outgoing) -> bool {
         let Some(connection) = self.connections.get_mut(id) else { return false };
-        let Ok(place) = self.outgoing.insert(frame) else { return false };
+        let Some(place) = self.outgoing.insert(frame) else { return false };
         let queue = &mut connection.queue;
         match queue.last.and_then(|last| self.outgoing.get_mut(last)) {
             Some(last) => last.next = Some(place),

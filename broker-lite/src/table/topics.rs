@@ -139,7 +139,7 @@ impl<'m> TopicTable<'m> {
             first_queue: self.queues_used,
             queue_count,
         };
-        let id = self.topics.insert(topic).ok()?;
+        let id = self.topics.insert(topic)?;
         self.queues_used = self.queues_used.saturating_add(queue_count);
         self.index.insert(self.index.hash(&[new.name]), id.index());
         Some(id)

@@ -152,7 +152,7 @@ impl MessageIdGenerator {
 
     /// The next id, at the given wall clock time in milliseconds since 1970.
     pub fn next(&mut self, now_unix_millis: i64) -> MessageId {
-        let since = id_time(since_month_start(now_unix_millis));
+        let since = id_time(since_month_start(now_unix_millis).into());
         let id = MessageId::new(self.ip, self.process, self.loader, since, self.counter);
         self.counter = self.counter.wrapping_add(1);
         id
@@ -167,18 +167,24 @@ pub const fn id_time(since_month_start: i64) -> u32 {
     if time < 0 && time > -1_000_000 { 0 } else { time.cast_unsigned() }
 }
 
-/// Milliseconds since the first of the month, 00:00 UTC, in the Gregorian calendar.
-const fn since_month_start(unix_millis: i64) -> i64 {
-    let day_of_month = day_of_month(unix_millis.div_euclid(DAY_MILLIS));
-    // At most 30 days.
-    day_of_month.wrapping_mul(DAY_MILLIS).wrapping_add(unix_millis.rem_euclid(DAY_MILLIS))
+/// Milliseconds since the first of the month, 00:00 UTC, in the Gregorian calendar. A time before 1970 counts as its first.
+fn since_month_start(unix_millis: i64) -> u32 {
+    let unix_millis = u64::try_from(unix_millis).unwrap_or(0);
+    let day = day_of_month(narrow(unix_millis / DAY_MILLIS % DAYS_IN_400_YEARS));
+    // At most 30 days, which 32 bits hold.
+    day.wrapping_mul(narrow(DAY_MILLIS)).wrapping_add(narrow(unix_millis % DAY_MILLIS))
+}
+
+/// A number known to have no more than 32 bits, in which a microcontroller divides at once.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// The day of the month, from 0, of a day counted from 1970-01-01. Years are taken to start in March, so
 /// that the leap day is their last; the calendar repeats after 400 of them.
-#[expect(clippy::arithmetic_side_effects, reason = "the first line leaves less than 146097 days")]
-const fn day_of_month(unix_day: i64) -> i64 {
-    let day = (unix_day.rem_euclid(DAYS_IN_400_YEARS) + DAYS_FROM_MARCH_0000) % DAYS_IN_400_YEARS;
+#[expect(clippy::arithmetic_side_effects, reason = "the days are less than 400 years")]
+const fn day_of_month(unix_day: u32) -> u32 {
+    let day = (unix_day + DAYS_FROM_MARCH_1600) % 146_097;
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day_of_year = day - (365 * year + year / 4 - year / 100);
     // March to July and August to December have the same five lengths, 153 days; January and February begin a third.
@@ -186,9 +192,9 @@ const fn day_of_month(unix_day: i64) -> i64 {
     day_of_year - (153 * month + 2) / 5
 }
 
-const DAY_MILLIS: i64 = 86_400_000;
-const DAYS_IN_400_YEARS: i64 = 146_097;
-const DAYS_FROM_MARCH_0000: i64 = 719_468;
+const DAY_MILLIS: u64 = 86_400_000;
+const DAYS_IN_400_YEARS: u64 = 146_097;
+const DAYS_FROM_MARCH_1600: u32 = 135_080;
 
 /// The id that a broker gives a stored message: where it is and at which broker (`MessageDecoder#createMessageId`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -339,9 +345,8 @@ mod tests {
                 year += i32::from(month == 0);
             }
         }
-        // 1969-12-31
-        assert_eq!(day_of_month(-1), 30);
-        let _ = (since_month_start(i64::MIN), since_month_start(i64::MAX));
+        assert_eq!((since_month_start(-1), since_month_start(i64::MIN)), (0, 0));
+        assert!(u64::from(since_month_start(i64::MAX)) < 31 * DAY_MILLIS);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use super::State;
 use super::event::DisconnectReason;
 use super::requests::Reply;
+use super::{State, surely_after};
 use crate::engine::{Address, ConnectionId, ConnectionRequest};
 use crate::send::InFlight;
 use crate::send::queue::SendQueue;
@@ -105,6 +105,20 @@ pub(super) enum Connect {
 }
 
 impl State<'_> {
+    /// The connection to `address`, opened if there is none. The name server's is never given up for it.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn connect(&mut self, now: Instant, address: &Address) -> Connect {
+        let timeout = self.config.connect_timeout;
+        let (connect, given_up) = self.links.connect(now, address, timeout, self.name_server.connection);
+        if let Some(address) = given_up {
+            self.event_closed(address, DisconnectReason::Idle);
+        }
+        if let Connect::Opening(_) = connect {
+            self.arm(surely_after(now, timeout));
+        }
+        connect
+    }
+
     /// Where a send to the master at `address` goes (`MixAll#brokerVIPChannel`).
     pub(super) fn sent_to(&self, address: Address) -> Address {
         let port = address.port().checked_sub(VIP_DISTANCE).filter(|_| self.config.vip_channel_enabled);
@@ -160,7 +174,7 @@ impl<'m> Links<'m> {
 
     /// The connection to `address`, opened if there is none. A full table gives up the connection that was idle
     /// longest and that `keep` does not want kept; its address is the second part of the answer.
-    pub(super) fn connect(
+    fn connect(
         &mut self,
         now: Instant,
         address: &Address,
@@ -197,13 +211,9 @@ impl<'m> Links<'m> {
             known: false,
             replaces: replaced,
         };
-        match self.links.insert(link) {
-            Ok(id) => {
-                self.attention = true;
-                (Connect::Opening(id), given_up)
-            }
-            Err(_) => (Connect::NoRoom, None),
-        }
+        let Some(id) = self.links.insert(link) else { return (Connect::NoRoom, None) };
+        self.attention = true;
+        (Connect::Opening(id), given_up)
     }
 
     fn longest_idle(&self, keep: Option<ConnectionId>) -> Option<ConnectionId> {

@@ -48,7 +48,7 @@ impl Draft<'_, '_> {
                 let mut properties = PropertyWriter::new(writer, FORM);
                 let left_out =
                     |name: &str| once.contains(&name) || (name == INSTANCE_ID && self.instance_id.is_some());
-                message.put_properties_but(left_out, &mut properties, Some(&self.made));
+                message.put_properties_but(&left_out, &mut properties, Some(&self.made));
                 self.put_instance_id(&mut properties);
                 end.saturating_sub(start)
             }

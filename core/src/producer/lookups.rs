@@ -64,14 +64,9 @@ impl State<'_> {
         self.name_server.choice = self.name_server.choice.wrapping_add(1);
         let place = self.name_server.choice.checked_rem(self.config.name_servers.len())?;
         let address = self.config.name_servers.get(place)?;
-        let timeout = self.config.connect_timeout;
-        let (connect, given_up) = self.links.connect(now, address, timeout, None);
-        if let Some(address) = given_up {
-            self.event_closed(address, super::DisconnectReason::Idle);
-        }
+        let connect = self.connect(now, address);
         if let Connect::Open(connection) | Connect::Opening(connection) = connect {
             self.name_server.connection = Some(connection);
-            self.arm(surely_after(now, timeout));
         }
         Some(connect)
     }

@@ -44,13 +44,12 @@ impl State<'_> {
         if !self.links.has_room_for(&address) {
             return;
         }
-        let timeout = self.config.connect_timeout;
-        let (connect, _) = self.links.connect(now, &address, timeout, self.name_server.connection);
-        let (Connect::Open(connection) | Connect::Opening(connection)) = connect else { return };
+        let (Connect::Open(connection) | Connect::Opening(connection)) = self.connect(now, &address) else {
+            return;
+        };
         if let Some(link) = self.links.get_mut(connection) {
             link.probe = Some(broker);
         }
-        self.arm(surely_after(now, timeout));
         self.ask_probe(now, connection);
     }
 

@@ -146,8 +146,8 @@ impl State<'_> {
         response: &RemotingCommand<'_>,
     ) -> Result<(), DecodeError> {
         let Some(send) = self.sends.get_mut(id) else { return Ok(()) };
-        let name = self.routes.broker_name(send.attempt.queue.broker);
-        let result = attempt::read_stored(send, &name, status, response)?;
+        let name = self.routes.name_of_broker(send.attempt.queue.broker);
+        let result = attempt::read_stored(send, name, status, response)?;
         send.outcome = Some(Ok(result));
         Ok(())
     }

@@ -5,12 +5,12 @@ use core::time::Duration;
 
 use super::connections::Connect;
 use super::event::Event;
-use super::{DisconnectReason, Phase, RequestKind, State, surely_after};
+use super::{DisconnectReason, Phase, RequestKind, State};
 use crate::engine::ConnectionId;
 use crate::route::{BrokerName, QueueRef};
 use crate::select::{FaultItem, FaultUpdate, RoundRobin};
 use crate::send::decision::{AttemptOutcome, Fault, Next, Verdict};
-use crate::send::outcome::{Remark, SendError, SendErrorKind, SendResult, SendStatus};
+use crate::send::outcome::{Failure, Remark, SendErrorKind, SendResult, SendStatus};
 use crate::send::{InFlight, SendId, SendMode, SendState, Target, attempt};
 use crate::time::{left, millis};
 use crate::{Extent, Instant, SlotId};
@@ -117,12 +117,7 @@ impl State<'_> {
         self.submitted(now, id, queue.broker);
         // What tries an asynchronous send again knows nothing of second ports (`MQClientAPIImpl#onExceptionImpl`).
         let address = if again { address } else { self.sent_to(address) };
-        let timeout = self.config.connect_timeout;
-        let (connect, given_up) = self.links.connect(now, &address, timeout, self.name_server.connection);
-        if let Some(address) = given_up {
-            self.event_closed(address, DisconnectReason::Idle);
-        }
-        match connect {
+        match self.connect(now, &address) {
             Connect::NoRoom => Some(AttemptOutcome::Unanswered(Fault::NoConnection)),
             Connect::Open(connection) => {
                 self.attach(now, connection);
@@ -132,7 +127,6 @@ impl State<'_> {
             Connect::Opening(connection) => {
                 self.attach(now, connection);
                 self.sends.get_mut(id)?.state = SendState::Connecting(connection);
-                self.arm(surely_after(now, timeout));
                 None
             }
         }
@@ -325,8 +319,8 @@ impl State<'_> {
     /// The last byte of a one-way send is gone.
     pub(super) fn written_one_way(&mut self, id: SlotId) {
         let Some(send) = self.sends.get(id) else { return };
-        let name = self.routes.broker_name(send.attempt.queue.broker);
-        let (now, result) = (send.attempt.begin, attempt::written(send, &name));
+        let name = self.routes.name_of_broker(send.attempt.queue.broker);
+        let (now, result) = (send.attempt.begin, attempt::written(send, name));
         self.stored(now, id, result);
     }
 
@@ -364,15 +358,13 @@ impl State<'_> {
     pub(super) fn fail(&mut self, now: Instant, id: SlotId, kind: SendErrorKind) {
         let Some(send) = self.sends.get_mut(id) else { return };
         let is_unanswered = matches!(kind, SendErrorKind::Attempt(AttemptOutcome::Unanswered(_)));
-        let error = SendError {
+        let failure = Failure {
             kind,
-            attempts: send.attempts,
             elapsed: now.since(send.first),
             // The callback of an asynchronous send gets the exception of its last attempt as it is.
             coded: send.is_default_path() && !(send.mode == SendMode::Async && is_unanswered),
-            remark: core::mem::take(&mut send.remark),
         };
-        send.outcome = Some(Err(error));
+        send.outcome = Some(Err(failure));
         self.finish(now, id);
     }
 

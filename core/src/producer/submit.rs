@@ -79,7 +79,7 @@ impl<'s> State<'s> {
             state: SendState::Route,
             next: None,
         };
-        let Ok(id) = self.sends.insert(send) else {
+        let Some(id) = self.sends.insert(send) else {
             self.bodies.free(bytes);
             return Err(SubmitError::TooManyInFlight { limit: self.sends.capacity() });
         };

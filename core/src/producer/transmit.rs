@@ -96,7 +96,9 @@ impl State<'_> {
 
     /// Whether the first bytes of a send's frame are gone and not its last.
     pub(super) fn is_half_written(&self, connection: ConnectionId, send: SlotId) -> bool {
-        let half = |link: &super::Link| link.written > 0 && link.writing == Some(Outgoing::Send(send));
+        let half = |link: &super::Link| {
+            link.written > 0 && matches!(link.writing, Some(Outgoing::Send(id)) if id == send)
+        };
         self.links.get(connection).is_some_and(half)
     }
 

@@ -202,7 +202,7 @@ impl Routes<'_> {
             let name = BrokerName::try_from(saved.name).map_err(|_| Unfit::Unreadable)?;
             let master = saved.master.map(Address::new).transpose().map_err(|_| Unfit::Unreadable)?;
             if install {
-                self.brokers.insert(BrokerRoute { name, master }).map_err(|_| Unfit::Unreadable)?;
+                self.brokers.insert(BrokerRoute { name, master }).ok_or(Unfit::Unreadable)?;
             }
         }
         for place in 0..counts.topics {
@@ -257,7 +257,7 @@ impl Routes<'_> {
                 sends: 0,
                 last_used: now,
             };
-            self.topics.insert(topic).map_err(|_| Unfit::Unreadable)?;
+            self.topics.insert(topic).ok_or(Unfit::Unreadable)?;
         }
         self.restore_queue_nums(records, place, saved.queue_nums, brokers, install)
     }

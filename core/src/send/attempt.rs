@@ -103,7 +103,7 @@ pub(crate) fn request<'s>(
 /// Reads the answer of a broker that stored the message (`MQClientAPIImpl#processSendResponse`).
 pub(crate) fn read_stored(
     send: &InFlight,
-    broker_name: &BrokerName,
+    broker_name: &str,
     status: SendStatus,
     response: &RemotingCommand<'_>,
 ) -> Result<SendResult, DecodeError> {
@@ -112,7 +112,7 @@ pub(crate) fn read_stored(
         status,
         message_id: send.message_id,
         offset_message_id: header.msg_id.and_then(first_offset_message_id),
-        broker_name: broker_name.clone(),
+        broker_name: BrokerName::try_from(broker_name).unwrap_or_default(),
         queue_id: header.queue_id,
         queue_offset: Some(header.queue_offset),
         attempts: send.attempts,
@@ -120,12 +120,12 @@ pub(crate) fn read_stored(
 }
 
 /// The result of a one-way send that was written.
-pub(crate) fn written(send: &InFlight, broker_name: &BrokerName) -> SendResult {
+pub(crate) fn written(send: &InFlight, broker_name: &str) -> SendResult {
     SendResult {
         status: SendStatus::SendOk,
         message_id: send.message_id,
         offset_message_id: None,
-        broker_name: broker_name.clone(),
+        broker_name: BrokerName::try_from(broker_name).unwrap_or_default(),
         queue_id: send.attempt.queue.queue_id.into(),
         queue_offset: None,
         attempts: send.attempts,

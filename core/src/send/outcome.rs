@@ -156,6 +156,14 @@ pub enum SendErrorKind {
     ShutDown,
 }
 
+/// How a send failed, as long as its place keeps the rest of the error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failure {
+    pub(crate) kind: SendErrorKind,
+    pub(crate) elapsed: Duration,
+    pub(crate) coded: bool,
+}
+
 impl SendError {
     pub(crate) fn shut_down() -> Self {
         Self {

@@ -7,6 +7,7 @@ use crate::message::properties::{
 };
 use crate::message::sys_flag::TRANSACTION_PREPARED;
 use crate::wire::code::RequestCode;
+use crate::wire::text::decimal;
 
 /// What is decided once for all attempts of a send.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,6 @@ fn is_retry_topic(topic: &str) -> bool {
 }
 
 fn number<'a>(message: &Message<'a>, name: &'static str) -> Result<Option<i32>, PropertyError<'a>> {
-    let number = message.property(name).map(str::parse).transpose();
-    number.map_err(|_| PropertyError { name, kind: PropertyErrorKind::NotANumber })
+    let Some(value) = message.property(name) else { return Ok(None) };
+    decimal(value).map(Some).ok_or(PropertyError { name, kind: PropertyErrorKind::NotANumber })
 }

@@ -4,7 +4,6 @@ use super::code::LanguageCode;
 use super::cursor::{Reader, Writer};
 use super::fields::{ExtFields, FieldWriter, SerializeType, Written};
 use super::json::{self, Value};
-use super::text::decimal;
 use super::{DecodeError, DecodeErrorKind, Text};
 
 /// Flag bit 0: the command is a response.
@@ -85,10 +84,6 @@ impl<'a> RemotingCommand<'a> {
         };
         for (key, value) in object.members() {
             match key.as_str() {
-                Some("code") => command.code = value.integer("code", 0)?,
-                Some("version") => command.version = value.integer("version", 0)?,
-                Some("opaque") => command.opaque = value.integer("opaque", 0)?,
-                Some("flag") => command.flag = value.integer("flag", 0)?,
                 Some("language") => command.language = language(&value),
                 Some("remark") => command.remark = value.text(),
                 Some("extFields") => {
@@ -98,7 +93,13 @@ impl<'a> RemotingCommand<'a> {
                         _ => return Err(bad("extFields")),
                     }
                 }
-                _ => {}
+                key => {
+                    let Self { code, version, opaque, flag, .. } = &mut command;
+                    let numbers = [("code", code), ("version", version), ("opaque", opaque), ("flag", flag)];
+                    if let Some((name, number)) = numbers.into_iter().find(|(name, _)| key == Some(*name)) {
+                        *number = value.integer(name, 0)?;
+                    }
+                }
             }
         }
         Ok(command)
@@ -142,7 +143,7 @@ impl<'a> RemotingCommand<'a> {
 /// A name, or the number of one; a name that is not known is no error.
 fn language(value: &Value<'_>) -> Option<LanguageCode> {
     match value {
-        Value::Number(number) => decimal(number).and_then(LanguageCode::known),
+        Value::Number(number) => number.parse("language").ok().and_then(LanguageCode::known),
         other => other.text()?.as_str().and_then(LanguageCode::from_name),
     }
 }

@@ -25,13 +25,7 @@ macro_rules! headers {
             /// # Errors
             /// Names the field that is missing or has a wrong value.
             pub fn decode(fields: Option<ExtFields<'h>>) -> Result<Self, DecodeError> {
-                $(let mut $field: Option<Text<'h>> = None;)*
-                for (key, value) in fields.iter().flat_map(ExtFields::iter) {
-                    match key.as_str() {
-                        $(Some($key) => $field = value,)*
-                        _ => {}
-                    }
-                }
+                let [$($field),*] = values_of(fields, &[$($key),*]);
                 Ok(Self { $($field: Field::read($key, $field)?,)* })
             }
 
@@ -50,6 +44,18 @@ macro_rules! headers {
     )* };
 }
 use headers;
+
+/// The values of the fields `keys`; of several with one name the last, as in Java.
+fn values_of<'a, const N: usize>(fields: Option<ExtFields<'a>>, keys: &[&str; N]) -> [Option<Text<'a>>; N] {
+    let mut values = [None; N];
+    for (key, value) in fields.iter().flat_map(ExtFields::iter) {
+        let place = keys.iter().zip(&mut values).find(|(name, _)| key == **name);
+        if let Some((_, place)) = place {
+            *place = value;
+        }
+    }
+    values
+}
 
 headers! {
     /// Of `GET_ROUTEINFO_BY_TOPIC`.

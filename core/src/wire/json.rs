@@ -17,7 +17,7 @@ pub enum Value<'a> {
     /// `true` or `false`
     Bool(bool),
     /// A number, as it is written.
-    Number(&'a str),
+    Number(Text<'a>),
     /// A string.
     String(Text<'a>),
     /// An array.
@@ -68,10 +68,10 @@ impl<'a> Value<'a> {
     }
 
     /// A string's text, or a number or truth value as it is written; none for `null` and containers.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn text(&self) -> Option<Text<'a>> {
         match self {
-            Self::String(text) => Some(*text),
-            Self::Number(text) => Some(Text::from(*text)),
+            Self::String(text) | Self::Number(text) => Some(*text),
             Self::Bool(true) => Some(Text::from("true")),
             Self::Bool(false) => Some(Text::from("false")),
             Self::Null | Self::Array(_) | Self::Object(_) => None,
@@ -265,10 +265,9 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<&'a str, DecodeErrorKind> {
+    fn number(&mut self) -> Result<Text<'a>, DecodeErrorKind> {
         let text = self.run(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
-        let text = core::str::from_utf8(text).unwrap_or_default();
-        if is_number(text) { Ok(text) } else { Err(DecodeErrorKind::BadJson) }
+        if is_number(text) { Ok(Text::from_bytes(text)) } else { Err(DecodeErrorKind::BadJson) }
     }
 
     /// Passes the longest run of bytes that are `wanted`.
@@ -281,16 +280,21 @@ impl<'a> Scanner<'a> {
 }
 
 /// RFC 8259 section 6, but for leading zeros, which fastjson takes too.
-fn is_number(text: &str) -> bool {
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
-        None => (text, "0"),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-    [whole, fraction, exponent]
-        .iter()
-        .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+fn is_number(text: &[u8]) -> bool {
+    let mut rest = after_digits(text.strip_prefix(b"-").unwrap_or(text));
+    if let Some([b'.', fraction @ ..]) = rest {
+        rest = after_digits(fraction);
+    }
+    if let Some([b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..]) = rest {
+        rest = after_digits(exponent);
+    }
+    rest.is_some_and(<[u8]>::is_empty)
+}
+
+/// What follows one or more digits.
+fn after_digits(text: &[u8]) -> Option<&[u8]> {
+    let len = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    text.get(len..).filter(|_| len > 0)
 }
 
 /// Which kinds of containers are open: one bit each, the innermost lowest.

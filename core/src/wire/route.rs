@@ -130,12 +130,15 @@ impl<'a> TopicRouteData<'a> {
     /// The queue data after `last` in the order of broker names; equal names stay in the order they are written. Routes
     /// are short, so looking for the next one each time is cheaper than memory for a sorted copy.
     fn next_by_name(&self, last: Option<(Text<'a>, usize)>) -> Option<(usize, QueueData<'a>)> {
-        let order = |a: &(Text<'_>, usize), b: &(Text<'_>, usize)| a.0.order(&b.0).then(a.1.cmp(&b.1));
-        let key = |entry: &(usize, QueueData<'a>)| (entry.1.broker_name, entry.0);
-        let later = |entry: &(usize, QueueData<'a>)| {
-            last.is_none_or(|last| order(&key(entry), &last) == Ordering::Greater)
-        };
-        self.queues().enumerate().filter(later).min_by(|a, b| order(&key(a), &key(b)))
+        let mut next: Option<(usize, QueueData<'a>)> = None;
+        for (index, queue) in self.queues().enumerate() {
+            let order = |name: &Text<'_>, at: usize| queue.broker_name.order(name).then(index.cmp(&at));
+            let later = last.is_none_or(|(name, at)| order(&name, at) == Ordering::Greater);
+            if later && next.is_none_or(|(at, next)| order(&next.broker_name, at) == Ordering::Less) {
+                next = Some((index, queue));
+            }
+        }
+        next
     }
 }
 

@@ -167,10 +167,11 @@ impl Iterator for Chars<'_> {
         }
         // No character is longer than four bytes.
         let front = self.rest.get(..self.rest.len().min(4)).unwrap_or_default();
-        let chunk = front.utf8_chunks().next()?;
-        let (char, len) = match chunk.valid().chars().next() {
+        let (valid, invalid) = valid_front(front);
+        let (char, len) = match valid.chars().next() {
             Some(char) => (char, char.len_utf8()),
-            None => (char::REPLACEMENT_CHARACTER, chunk.invalid().len()),
+            None if invalid > 0 => (char::REPLACEMENT_CHARACTER, invalid),
+            None => return None,
         };
         self.rest = self.rest.get(len..).unwrap_or_default();
         Some(char)
@@ -179,12 +180,26 @@ impl Iterator for Chars<'_> {
 
 /// Valid UTF-8 pieces of `bytes`, what is wrong replaced by U+FFFD.
 fn lossy(bytes: &[u8], sink: &mut dyn FnMut(&[u8])) {
-    for chunk in bytes.utf8_chunks() {
-        sink(chunk.valid().as_bytes());
-        if !chunk.invalid().is_empty() {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (valid, invalid) = valid_front(rest);
+        sink(valid.as_bytes());
+        if invalid > 0 {
             sink("\u{fffd}".as_bytes());
         }
+        rest = rest.get(valid.len().saturating_add(invalid)..).unwrap_or_default();
     }
+}
+
+/// The UTF-8 at the front of `bytes`, and how many bytes after it are a sequence that is none. It takes no more than
+/// `from_utf8`, where `utf8_chunks` would be a second decoder in the firmware.
+fn valid_front(bytes: &[u8]) -> (&str, usize) {
+    let error = match core::str::from_utf8(bytes) {
+        Ok(text) => return (text, 0),
+        Err(error) => error,
+    };
+    let (valid, rest) = bytes.split_at_checked(error.valid_up_to()).unwrap_or_default();
+    (core::str::from_utf8(valid).unwrap_or_default(), error.error_len().unwrap_or(rest.len()))
 }
 
 /// The character of the escape at the start of `bytes`, and what follows it. Half a surrogate pair gives U+FFFD.

@@ -3,7 +3,7 @@
 use super::super::code::RequestCode;
 use super::super::fields::{ExtFields, Field, FieldValue, FieldWriter};
 use super::super::{DecodeError, Text};
-use super::headers;
+use super::{headers, values_of};
 
 /// Of `SEND_MESSAGE` (`SendMessageRequestHeader`) and, with names of one letter, of `SEND_MESSAGE_V2` and
 /// `SEND_BATCH_MESSAGE` (`SendMessageRequestHeaderV2`).
@@ -85,13 +85,7 @@ impl<'a> SendMessageRequestHeader<'a> {
     /// Names the field that is missing or has a wrong value.
     pub fn decode(code: RequestCode, fields: Option<ExtFields<'a>>) -> Result<Self, DecodeError> {
         let keys = keys(code);
-        let mut values = [None; 14];
-        for (key, value) in fields.iter().flat_map(ExtFields::iter) {
-            let place = keys.iter().zip(&mut values).find(|(name, _)| key == **name);
-            if let Some((_, place)) = place {
-                *place = value;
-            }
-        }
+        let values = values_of(fields, keys);
         Ok(Self {
             producer_group: read(keys, &values, 0)?,
             topic: read(keys, &values, 1)?,

@@ -333,6 +333,8 @@ impl State<'_> {
         }
         if let Some(send) = self.sends.get_mut(id) {
             send.state = SendState::Deciding;
+            // The queue of a connection that is gone is gone too, and what came next there must not follow into another.
+            send.next = None;
         }
         if let Some(link) = self.links.get_mut(connection) {
             link.users = link.users.saturating_sub(1);

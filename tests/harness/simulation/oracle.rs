@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rocketlite_broker::Broker;
+use rocketlite_broker::{Broker, CommitLog};
 use rocketlite_core::Instant;
 use rocketlite_core::send::outcome::{SendError, SendResult};
 
@@ -126,13 +126,15 @@ pub(super) struct Logs {
 }
 
 impl Logs {
-    /// Reads a broker's log, and checks that its queues have no gap and nothing twice.
+    /// Reads a broker's log, and checks that its queues have no gap and nothing twice, and that no more has gone than had to.
     pub(super) fn read(
         &mut self,
         name: &str,
         broker: &Broker<'_>,
+        keeps: bool,
         lost_at: Option<Instant>,
     ) -> Result<(), String> {
+        check_evicted(broker.log(), keeps).map_err(|error| format!("{name}: {error}"))?;
         let mut log = Log { records: BTreeMap::new(), min_offset: broker.log().min_offset() };
         let mut next: BTreeMap<(String, i32), i64> = BTreeMap::new();
         for record in broker.log().records() {
@@ -192,6 +194,20 @@ impl Logs {
         }
         Ok(())
     }
+}
+
+/// Nothing has gone from a log that `keeps` what it has, and from another one only what was in the way of a record, or of what
+/// a lap has left and a record, neither of which is a quarter of the log.
+fn check_evicted(log: &CommitLog<'_>, keeps: bool) -> Result<(), String> {
+    let (first, end) = (log.min_offset(), log.max_offset());
+    let held = usize::try_from(end - first).expect("less than its capacity");
+    if first > 0 && (keeps || held < log.capacity() / 2) {
+        return Err(format!(
+            "everything before {first} was evicted, {held} of {} bytes are left",
+            log.capacity()
+        ));
+    }
+    Ok(())
 }
 
 fn front(body: &[u8]) -> Vec<u8> {

@@ -17,7 +17,7 @@ use super::model::Model;
 use super::network::{CLIENT, Network, PipeId, SERVER};
 use super::node::Node;
 use super::oracle::{Ledger, Logs};
-use super::plan::{FaultKind, Plan};
+use super::plan::{BrokerPlan, FaultKind, NAME_SERVER, Plan};
 use super::trace::Trace;
 
 /// A plan that runs.
@@ -184,16 +184,16 @@ impl<'p> World<'p> {
         let seed = self.engines.number();
         let (address, clock) = (Self::server_address(server), self.clock());
         let name = self.server_name(server);
+        let registers = self.plan.name_servers > 0 && server >= self.plan.name_servers;
+        let name_servers = if registers { self.name_servers() } else { Vec::new() };
+        let plan = self.server_plan(server);
+        Node::broker(name, address, plan, self.plan.auto_create_topics, name_servers, clock, seed)
+    }
+
+    pub(super) fn server_plan(&self, server: usize) -> &'p BrokerPlan {
         match server.checked_sub(self.plan.name_servers) {
-            None => {
-                let plan = &super::plan::NAME_SERVER;
-                Node::broker(name, address, plan, self.plan.auto_create_topics, Vec::new(), clock, seed)
-            }
-            Some(index) => {
-                let name_servers = if self.plan.name_servers > 0 { self.name_servers() } else { Vec::new() };
-                let plan = &self.plan.brokers[index];
-                Node::broker(name, address, plan, self.plan.auto_create_topics, name_servers, clock, seed)
-            }
+            None => &NAME_SERVER,
+            Some(index) => &self.plan.brokers[index],
         }
     }
 
@@ -305,7 +305,8 @@ impl<'p> World<'p> {
         let mut logs = Logs::default();
         for server in 0..self.plan.servers() {
             let (name, lost_at) = (self.server_name(server), self.states[server].lost_at);
-            self.nodes[server].as_broker(|broker| logs.read(&name, broker, lost_at)).transpose()?;
+            let keeps = self.server_plan(server).refuses_when_full;
+            self.nodes[server].as_broker(|broker| logs.read(&name, broker, keeps, lost_at)).transpose()?;
         }
         // An attempt that is told to go away asks once more.
         let goes_away = FaultKind::Answers(ResponseCode::GO_AWAY.0);

@@ -3,11 +3,12 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use rocketlite_broker::BrokerEvent;
 use rocketlite_core::message::Message;
 use rocketlite_core::producer::{Content, Event, MessageQueue, SendOptions};
 use rocketlite_core::send::SendMode;
 use rocketlite_core::send::outcome::SendErrorKind;
-use rocketlite_core::wire::code::RequestCode;
+use rocketlite_core::wire::code::{RequestCode, ResponseCode};
 use rocketlite_core::wire::command::RemotingCommand;
 use rocketlite_core::{Rng, SlotId};
 
@@ -146,6 +147,7 @@ impl World<'_> {
         let Some(producer) = node.checked_sub(self.plan.servers()) else {
             while let Some(event) = self.nodes[node].broker_event() {
                 self.marks.broker(&event);
+                self.check_room(node, &event)?;
             }
             return Ok(());
         };
@@ -162,6 +164,18 @@ impl World<'_> {
                 .map_err(|error| format!("producer {producer}, {event:?}: {error}"))?;
         }
         Ok(())
+    }
+
+    /// Only a log that keeps what it has is ever full.
+    fn check_room(&self, server: usize, event: &BrokerEvent) -> Result<(), String> {
+        match event {
+            BrokerEvent::Rejected { response: ResponseCode::SERVICE_NOT_AVAILABLE, .. }
+                if !self.server_plan(server).refuses_when_full =>
+            {
+                Err(format!("{}: {event:?}, although it evicts", self.server_name(server)))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn route_told(&mut self, node: usize, producer: usize, events: &[Event]) -> Result<(), String> {

@@ -83,21 +83,21 @@ impl<'a> RemotingCommand<'a> {
             body,
         };
         for (key, value) in object.members() {
-            match key.as_str() {
-                Some("code") => command.code = value.integer("code", 0)?,
-                Some("version") => command.version = value.integer("version", 0)?,
-                Some("opaque") => command.opaque = value.integer("opaque", 0)?,
-                Some("flag") => command.flag = value.integer("flag", 0)?,
-                Some("language") => command.language = language(&value),
-                Some("remark") => command.remark = value.text(),
-                Some("extFields") => {
+            match () {
+                () if key == "code" => command.code = value.integer("code", 0)?,
+                () if key == "version" => command.version = value.integer("version", 0)?,
+                () if key == "opaque" => command.opaque = value.integer("opaque", 0)?,
+                () if key == "flag" => command.flag = value.integer("flag", 0)?,
+                () if key == "language" => command.language = language(&value),
+                () if key == "remark" => command.remark = value.text(),
+                () if key == "extFields" => {
                     command.ext_fields = match value {
                         Value::Object(_) => Some(ExtFields::json(value)),
                         Value::Null => None,
                         _ => return Err(bad("extFields")),
                     }
                 }
-                _ => {}
+                () => {}
             }
         }
         Ok(command)

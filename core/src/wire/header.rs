@@ -27,9 +27,9 @@ macro_rules! headers {
             pub fn decode(fields: Option<ExtFields<'h>>) -> Result<Self, DecodeError> {
                 $(let mut $field: Option<Text<'h>> = None;)*
                 for (key, value) in fields.iter().flat_map(ExtFields::iter) {
-                    match key.as_str() {
-                        $(Some($key) => $field = value,)*
-                        _ => {}
+                    match () {
+                        $(() if key == $key => $field = value,)*
+                        () => {}
                     }
                 }
                 Ok(Self { $($field: Field::read($key, $field)?,)* })
@@ -205,6 +205,16 @@ mod tests {
             assert_eq!(header.producer_group.unwrap(), "PG");
             assert!(header.consumer_group.is_none());
         }
+    }
+
+    #[test]
+    fn a_name_may_be_written_with_escapes() {
+        let header = br#"{"co\u0064e":34,"extFields":{"cli\u0065ntID":"c","\u0063onsumerGroup":"g"}}"#;
+        let frame = [&[0, 0, 0, u8::try_from(header.len()).unwrap()], &header[..]].concat();
+        let command = RemotingCommand::decode(&frame).unwrap();
+        assert_eq!(command.code, 34);
+        let header = UnregisterClientRequestHeader::decode(command.ext_fields).unwrap();
+        assert!(header.client_id == "c" && header.consumer_group.unwrap() == "g");
     }
 
     #[test]

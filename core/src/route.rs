@@ -228,6 +228,11 @@ impl<'m> Routes<'m> {
         at_most: Option<i32>,
         first: RoundRobin,
     ) -> Result<bool, DecodeError> {
+        // A broker has one entry in each list. The list is gone through for each of its entries, so there is an end to them.
+        let most = self.brokers.capacity().saturating_mul(2);
+        if route.brokers().nth(most).is_some() || route.queues().nth(most).is_some() {
+            return Err(over_limit("brokers"));
+        }
         for broker in route.brokers() {
             self.install_broker(broker.broker_name, broker.master())?;
         }

@@ -32,9 +32,6 @@ pub(crate) trait Host: Send + 'static {
 /// Bytes read or written at a time; all connections share one such buffer.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Reads from one connection before the others get their turn.
-const READS_IN_A_ROW: usize = 4;
-
 pub(crate) struct Driver<H> {
     inner: Mutex<Inner<H>>,
     /// Told when the engine's deadline has moved ahead, or the engine has ended.
@@ -343,33 +340,28 @@ impl<H: Host> Inner<H> {
         self.transmit(id, now);
     }
 
-    /// Reads what is there, a few buffers at most. Returns whether there may be more.
+    /// Reads what is there, one buffer at most: whoever sends without end must not keep the others waiting for long. Returns
+    /// whether there may be more.
     fn read(&mut self, id: ConnectionId, stream: &TcpStream, now: Instant) -> bool {
-        for _ in 0..READS_IN_A_ROW {
-            if self.socket(id).is_none_or(|socket| !socket.inbox.is_empty()) {
+        if self.socket(id).is_none_or(|socket| !socket.inbox.is_empty()) {
+            return false;
+        }
+        let len = match stream.try_read(&mut self.buffer) {
+            Ok(len @ 1..) => len,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+            Ok(0) | Err(_) => {
+                self.lost(id, now);
                 return false;
             }
-            let len = match stream.try_read(&mut self.buffer) {
-                Ok(len @ 1..) => len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                Ok(0) | Err(_) => {
-                    self.lost(id, now);
-                    return false;
-                }
-            };
-            let bytes = self.buffer.get(..len).unwrap_or_default();
-            let taken = self.host.with(|engine| engine.handle_received(now, id, bytes));
-            let rest = bytes.get(taken..).unwrap_or_default();
-            if !rest.is_empty() {
-                let place = self.sockets.get_mut(usize::from(id.index()));
-                if let Some(socket) = place.and_then(Option::as_mut).filter(|socket| socket.id == id) {
-                    socket.inbox.extend_from_slice(rest);
-                    self.stalled.push(id);
-                }
-                return true;
-            }
-            if len < BUFFER_BYTES {
-                return true;
+        };
+        let bytes = self.buffer.get(..len).unwrap_or_default();
+        let taken = self.host.with(|engine| engine.handle_received(now, id, bytes));
+        let rest = bytes.get(taken..).unwrap_or_default();
+        if !rest.is_empty() {
+            let place = self.sockets.get_mut(usize::from(id.index()));
+            if let Some(socket) = place.and_then(Option::as_mut).filter(|socket| socket.id == id) {
+                socket.inbox.extend_from_slice(rest);
+                self.stalled.push(id);
             }
         }
         true

@@ -2,6 +2,7 @@
 //!
 //! Who misbehaves loses its own connection and nothing else; that is what every test here looks at.
 
+mod broker_crowds;
 mod broker_fields;
 mod broker_floods;
 mod broker_frames;
@@ -50,8 +51,13 @@ struct Bystander {
 impl Bystander {
     /// Starts to send, and returns when the first messages are stored.
     async fn start(broker: &Broker) -> Self {
+        Self::start_at(&broker.local_addr().to_string()).await
+    }
+
+    /// The same with a broker that may be in another process.
+    async fn start_at(address: &str) -> Self {
         // One attempt, so that it notices everything.
-        let builder = peer::builder(&broker.local_addr().to_string()).retry_times_when_send_failed(0);
+        let builder = peer::builder(address).retry_times_when_send_failed(0);
         let producer = builder.start().expect("settings");
         let stored = Arc::new(AtomicU64::new(0));
         let latencies = Arc::new(Mutex::new(Vec::new()));

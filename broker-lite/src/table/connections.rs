@@ -165,12 +165,11 @@ impl<'m> ConnectionTable<'m> {
         let Some(connection) = self.connections.get_mut(id) else { return false };
         let Some(place) = self.outgoing.insert(frame) else { return false };
         let queue = &mut connection.queue;
-        match queue.last.and_then(|last| self.outgoing.get_mut(last)) {
-            Some(last) => last.next = Some(place),
-            None => {
-                queue.first = Some(place);
-                self.waited_for = self.waited_for.saturating_add(1);
-            }
+        if let Some(last) = queue.last.and_then(|last| self.outgoing.get_mut(last)) {
+            last.next = Some(place);
+        } else {
+            queue.first = Some(place);
+            self.waited_for = self.waited_for.saturating_add(1);
         }
         queue.last = Some(place);
         queue.len = queue.len.saturating_add(1);

@@ -75,6 +75,20 @@ fn limits_are_named_and_leave_the_old_route() {
 }
 
 #[test]
+fn a_list_without_end_is_refused_before_anybody_goes_through_it() {
+    let mut memory = Memory::new();
+    let mut routes = memory.routes();
+    let topic = routes.topic(Instant::ZERO, "T", RoundRobin::new(0), |_| false).unwrap();
+    // Twice as many as there is memory for brokers: each of two is there three times.
+    let twice = route(&[("a", 1), ("b", 1), ("a", 1), ("b", 1), ("a", 0), ("b", 0)]);
+    assert_eq!(install(&mut routes, topic, &twice), Ok(true));
+    let endless = route(&[("a", 1)])
+        .replace("}]}", &("}".to_string() + &r#",{"brokerName":"a"}"#.repeat(20_000) + "]}"));
+    assert_eq!(install(&mut routes, topic, &endless).unwrap_err().field, "brokers");
+    assert_eq!(list(&routes, topic).len(), 4);
+}
+
+#[test]
 fn a_huge_number_of_queues_is_only_a_number() {
     let mut memory = Memory::new();
     let mut routes = memory.routes();

@@ -83,20 +83,20 @@ impl<'a> RemotingCommand<'a> {
             body,
         };
         for (key, value) in object.members() {
-            match key.as_str() {
-                Some("language") => command.language = language(&value),
-                Some("remark") => command.remark = value.text(),
-                Some("extFields") => {
+            match () {
+                () if key == "language" => command.language = language(&value),
+                () if key == "remark" => command.remark = value.text(),
+                () if key == "extFields" => {
                     command.ext_fields = match value {
                         Value::Object(_) => Some(ExtFields::json(value)),
                         Value::Null => None,
                         _ => return Err(bad("extFields")),
                     }
                 }
-                key => {
+                () => {
                     let Self { code, version, opaque, flag, .. } = &mut command;
                     let numbers = [("code", code), ("version", version), ("opaque", opaque), ("flag", flag)];
-                    if let Some((name, number)) = numbers.into_iter().find(|(name, _)| key == Some(*name)) {
+                    if let Some((name, number)) = numbers.into_iter().find(|(name, _)| key == *name) {
                         *number = value.integer(name, 0)?;
                     }
                 }

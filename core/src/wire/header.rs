@@ -214,6 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_may_be_written_with_escapes() {
+        let header = br#"{"co\u0064e":34,"extFields":{"cli\u0065ntID":"c","\u0063onsumerGroup":"g"}}"#;
+        let frame = [&[0, 0, 0, u8::try_from(header.len()).unwrap()], &header[..]].concat();
+        let command = RemotingCommand::decode(&frame).unwrap();
+        assert_eq!(command.code, 34);
+        let header = UnregisterClientRequestHeader::decode(command.ext_fields).unwrap();
+        assert!(header.client_id == "c" && header.consumer_group.unwrap() == "g");
+    }
+
+    #[test]
     fn a_missing_field_is_named() {
         let error = ViewMessageRequestHeader::decode(None).unwrap_err();
         assert_eq!(error, DecodeError::new("offset", DecodeErrorKind::Missing));

@@ -282,8 +282,8 @@ impl<'a> From<&'a str> for Text<'a> {
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        if !self.escaped && self.raw == other.as_bytes() {
-            return true;
+        if !self.escaped && (self.raw == other.as_bytes() || self.raw.is_ascii()) {
+            return self.raw == other.as_bytes();
         }
         let mut rest = Some(other.as_bytes());
         self.decode(&mut |piece| rest = rest.and_then(|rest| rest.strip_prefix(piece)));

@@ -234,7 +234,7 @@ fn a_connection_that_was_given_up_before_the_driver_heard_of_it_is_not_closed() 
     let mut bench = Bench::new();
     bench.producer.send(bench.now, &Message::new("T", b"hello")).unwrap();
     // Nobody asks what to do with connections until there is no time left for this one.
-    bench.now = bench.now.after(Duration::from_secs(60));
+    bench.now = bench.now.after(Duration::from_mins(1));
     bench.producer.handle_timeout(bench.now);
     let requests: Vec<_> = core::iter::from_fn(|| bench.producer.poll_connection()).collect();
     assert!(

@@ -64,6 +64,11 @@ fn fixed_seeds_hold_and_meet_everything_that_can_be_met() {
 }
 
 #[test]
+fn what_waits_behind_a_send_on_a_lost_connection_does_not_follow_it_to_another_broker() {
+    check(907_504_304_753, &mut Marks::default());
+}
+
+#[test]
 fn fresh_seeds_hold() {
     let seeds = setting("ROCKETLITE_SEEDS").unwrap_or(FRESH);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");

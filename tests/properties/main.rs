@@ -1,5 +1,7 @@
 //! What holds for a producer whatever its brokers do, in virtual time: scripts are drawn, and shortened when one fails.
 
+mod round_trips;
+
 use core::time::Duration;
 
 use proptest::prelude::*;

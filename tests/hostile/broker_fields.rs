@@ -161,9 +161,9 @@ async fn lengths_that_disagree_within_a_frame_are_refused() {
     // The highest and the lowest byte of the size of the entry, of its body, and of its properties.
     for at in [0, 3, 16, 19, 25, 26] {
         for change in [1, 0x7f, 0x80, 0xff] {
-            let mut broken = entry.clone();
-            broken[at] = broken[at].wrapping_add(change);
-            peer.write(&batch(&[entry.clone(), broken].concat())).await;
+            let mut changed = entry.clone();
+            changed[at] = changed[at].wrapping_add(change);
+            peer.write(&batch(&[entry.clone(), changed].concat())).await;
             let (code, opaque) = peer.answer().await;
             assert_eq!((code != 0, opaque), (true, 2), "{change} more at {at}");
         }

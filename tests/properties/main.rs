@@ -1,5 +1,6 @@
 //! What holds for a producer whatever its brokers do, in virtual time: scripts are drawn, and shortened when one fails.
 
+mod round_trips;
 mod saved_state;
 
 use core::time::Duration;

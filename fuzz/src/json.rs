@@ -36,7 +36,7 @@ fn same(ours: &Value<'_>, theirs: &serde_json::Value) {
         (Value::Bool(ours), serde_json::Value::Bool(theirs)) => assert_eq!(ours, theirs),
         (Value::Number(ours), serde_json::Value::Number(theirs)) => {
             if let Some(theirs) = theirs.as_i64() {
-                assert_eq!(ours.parse(), Ok(theirs));
+                assert_eq!(ours.parse("number"), Ok(theirs));
             }
         }
         (Value::String(ours), serde_json::Value::String(theirs)) => {

@@ -316,3 +316,38 @@ fn an_asynchronous_send_to_a_queue_stays_with_its_broker() {
     }
     assert_eq!(bench.outcome(id).unwrap_err().attempts, 3);
 }
+
+#[test]
+fn what_waited_behind_a_send_on_a_lost_connection_does_not_follow_it_to_another_broker() {
+    let (mut bench, first) = Bench::routed(&[("a", 2), ("b", 1), ("c", 1)]);
+    let mut sends = vec![first];
+    // Each broker is connected, and the next turn is that of the first.
+    loop {
+        let request = bench.take(SEND);
+        bench.answer_stored(&request, 0);
+        if request.address == "c:1" {
+            break;
+        }
+        sends.push(bench.send());
+    }
+    for id in sends {
+        bench.outcome(id).unwrap();
+    }
+    let bodies = [b"1", b"2", b"3", b"4"];
+    for body in bodies {
+        bench.producer.send(bench.now, &Message::new("T", body)).unwrap();
+    }
+    let (lost, _) = bench.connections.values().find(|(_, address)| address == "a:1").unwrap().clone();
+    bench.connections.remove(&lost.index());
+    bench.producer.handle_closed(bench.now, lost);
+    for (connection, _) in bench.connections.clone().into_values() {
+        bench.transmit(connection);
+    }
+    let mut written: Vec<_> = bench.requests.iter().filter(|request| request.code == SEND).collect();
+    for request in &written {
+        assert_eq!(format!("{}:1", request.fields["n"]), request.address);
+    }
+    written.sort_by_key(|request| request.body.clone());
+    let written: Vec<_> = written.iter().map(|request| request.body.clone()).collect();
+    assert_eq!(written, bodies.map(|body| body.to_vec()));
+}

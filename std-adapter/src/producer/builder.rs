@@ -115,7 +115,7 @@ impl ProducerBuilder {
         self
     }
 
-    /// Attempts of [`Producer::send_async`] after the first: 2.
+    /// Attempts of [`Producer::send_async`](super::Producer::send_async) after the first: 2.
     pub const fn retry_times_when_send_async_failed(mut self, times: u8) -> Self {
         self.retry_times_when_send_async_failed = Some(times);
         self

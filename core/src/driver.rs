@@ -31,7 +31,6 @@
 //! - Nothing checks the bytes of a body on their way: RocketMQ leaves that to TCP. A line that may lose or change bytes needs
 //!   flow control at least.
 
-#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 mod buffer;
 #[cfg(feature = "embedded-io")]
 pub mod io;

@@ -37,22 +37,13 @@ impl<const BYTES: usize> Buffer<BYTES> {
         self.end = 0;
     }
 
-    /// Lets `fill` write to the whole memory and say how many bytes it wrote. What was there before is dropped.
-    pub(super) fn fill(&mut self, fill: impl FnOnce(&mut [u8]) -> usize) {
-        self.start = 0;
-        self.end = 0;
-        self.end = fill(&mut self.bytes).min(BYTES);
-    }
-
-    /// The whole memory, for [`Self::filled_to`].
-    #[cfg(feature = "embedded-io-async")]
+    /// The whole memory, for [`Self::filled_to`]. What was there before is dropped.
     pub(super) const fn space(&mut self) -> &mut [u8] {
         self.clear();
         &mut self.bytes
     }
 
     /// The first `count` bytes of the memory are those that wait.
-    #[cfg(feature = "embedded-io-async")]
     pub(super) fn filled_to(&mut self, count: usize) {
         self.start = 0;
         self.end = count.min(BYTES);
@@ -67,15 +58,15 @@ mod tests {
     fn what_is_not_consumed_stays_in_front() {
         let mut buffer = Buffer::<4>::new();
         assert!(buffer.is_empty() && buffer.filled().is_empty());
-        buffer.fill(|space| {
-            space.copy_from_slice(b"abcd");
-            3
-        });
+        buffer.space().copy_from_slice(b"abcd");
+        buffer.filled_to(3);
         buffer.consume(1);
         assert_eq!(buffer.filled(), b"bc");
         buffer.consume(9);
         assert!(buffer.is_empty());
-        buffer.fill(|_| 9);
+        assert_eq!(buffer.space().len(), 4);
+        assert!(buffer.is_empty());
+        buffer.filled_to(9);
         assert_eq!(buffer.filled(), b"abcd");
         buffer.clear();
         assert!(buffer.is_empty());

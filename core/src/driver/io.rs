@@ -209,15 +209,9 @@ impl<S: Read + ReadReady + Write + WriteReady, const BUFFER: usize> Wire<S, BUFF
         if !self.line.stream.read_ready().map_err(|_| Broken)? {
             return Ok(false);
         }
-        let mut result = Err(Broken);
-        self.inbox.fill(|space| {
-            let count = self.line.stream.read(space).unwrap_or(0);
-            if count > 0 {
-                result = Ok(true);
-            }
-            count
-        });
-        result
+        let count = self.line.stream.read(self.inbox.space()).unwrap_or(0);
+        self.inbox.filled_to(count);
+        if count > 0 { Ok(true) } else { Err(Broken) }
     }
 
     fn receive(
@@ -236,7 +230,8 @@ impl<S: Read + ReadReady + Write + WriteReady, const BUFFER: usize> Wire<S, BUFF
 
     fn transmit(&mut self, engine: &mut impl Engine, connection: ConnectionId) -> Result<bool, Broken> {
         if self.outbox.is_empty() && self.transmits {
-            self.outbox.fill(|space| engine.poll_transmit(connection, space));
+            let count = engine.poll_transmit(connection, self.outbox.space());
+            self.outbox.filled_to(count);
             self.transmits = !self.outbox.is_empty();
         }
         let mut sent = false;

@@ -180,7 +180,8 @@ impl<E: Engine, T: Timer, const PLACES: usize, const BUFFER: usize> Driver<E, T,
         let Ok(mut shared) = self.shared.try_borrow_mut() else { return };
         let shared = &mut *shared;
         let Some(place) = shared.places.get_mut(place).filter(|place| place.transmits) else { return };
-        outbox.fill(|space| shared.engine.poll_transmit(connection, space));
+        let count = shared.engine.poll_transmit(connection, outbox.space());
+        outbox.filled_to(count);
         place.transmits = !outbox.is_empty();
         if !outbox.is_empty() {
             shared.changed(self.timer.now());

@@ -31,14 +31,12 @@
 //! }
 //! ```
 
-mod window;
-
 use core::net::{IpAddr, SocketAddr};
 
 use embedded_nal::{AddrType, Dns, TcpClientStack};
 
+use super::buffer::Buffer;
 use crate::{Address, ConnectionId, ConnectionRequest, Engine, Instant};
-use window::Window;
 
 /// Runs one engine over one stack. `S` is the stack's socket.
 ///
@@ -68,9 +66,9 @@ struct Connection<S> {
 #[derive(Debug)]
 struct Buffers<const BYTES: usize> {
     /// What the engine has handed out and the socket has not taken.
-    outgoing: Window<BYTES>,
+    outgoing: Buffer<BYTES>,
     /// What the socket has handed out and the engine has not taken.
-    incoming: Window<BYTES>,
+    incoming: Buffer<BYTES>,
 }
 
 #[derive(Debug, Clone)]
@@ -90,10 +88,9 @@ type Resolve<T> = fn(&mut T, &str) -> nb::Result<IpAddr, Broken>;
 impl<S, const CONNECTIONS: usize, const BYTES: usize> TcpDriver<S, CONNECTIONS, BYTES> {
     /// A driver without connections.
     pub const fn new() -> Self {
-        const { assert!(BYTES > 0, "a buffer of no bytes passes nothing on") };
         Self {
             connections: [const { None }; CONNECTIONS],
-            buffers: [const { Buffers { outgoing: Window::new(), incoming: Window::new() } }; CONNECTIONS],
+            buffers: [const { Buffers { outgoing: Buffer::new(), incoming: Buffer::new() } }; CONNECTIONS],
             zero_ends_stream: false,
         }
     }
@@ -317,22 +314,23 @@ impl<S> Connection<S> {
         now: Instant,
         stack: &mut T,
         engine: &mut E,
-        incoming: &mut Window<BYTES>,
+        incoming: &mut Buffer<BYTES>,
     ) -> Result<bool, Broken>
     where
         T: TcpClientStack<TcpSocket = S>,
         E: Engine + ?Sized,
     {
         if incoming.is_empty() {
-            let socket = &mut self.socket;
-            match ready(incoming.refill(|room| stack.receive(socket, room)))? {
+            let received = ready(stack.receive(&mut self.socket, incoming.space()))?;
+            incoming.filled_to(received.unwrap_or(0));
+            match received {
                 Some(0) if self.zero_ends_stream => return Err(Broken),
                 None | Some(0) => return Ok(false),
                 Some(_) => {}
             }
         }
-        let taken = engine.handle_received(now, self.id, incoming.waiting());
-        incoming.advance(taken);
+        let taken = engine.handle_received(now, self.id, incoming.filled());
+        incoming.consume(taken);
         Ok(taken > 0)
     }
 
@@ -340,22 +338,22 @@ impl<S> Connection<S> {
         &mut self,
         stack: &mut T,
         engine: &mut E,
-        outgoing: &mut Window<BYTES>,
+        outgoing: &mut Buffer<BYTES>,
     ) -> Result<bool, Broken>
     where
         T: TcpClientStack<TcpSocket = S>,
         E: Engine + ?Sized,
     {
         if outgoing.is_empty() && self.transmits {
-            let id = self.id;
-            let filled = outgoing.refill(|room| Ok(engine.poll_transmit(id, room)))?;
-            self.transmits = filled > 0;
+            let count = engine.poll_transmit(self.id, outgoing.space());
+            outgoing.filled_to(count);
+            self.transmits = !outgoing.is_empty();
         }
         if outgoing.is_empty() {
             return Ok(false);
         }
-        let written = ready(stack.send(&mut self.socket, outgoing.waiting()))?.unwrap_or(0);
-        outgoing.advance(written);
+        let written = ready(stack.send(&mut self.socket, outgoing.filled()))?.unwrap_or(0);
+        outgoing.consume(written);
         Ok(written > 0)
     }
 }

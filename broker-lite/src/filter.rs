@@ -41,7 +41,7 @@ impl TagFilter {
                 ('|', false) => bar = true,
                 ('|', true) => {
                     bar = false;
-                    if !add(&mut codes, core::mem::take(&mut tag)) {
+                    if !add(&mut codes, &core::mem::take(&mut tag)) {
                         return Self::All;
                     }
                 }
@@ -56,7 +56,7 @@ impl TagFilter {
         if bar {
             tag.push('|');
         }
-        if add(&mut codes, tag) { Self::Codes(codes) } else { Self::All }
+        if add(&mut codes, &tag) { Self::Codes(codes) } else { Self::All }
     }
 
     /// Whether a message with a tag of this hash passes; 0 is that of no tag.
@@ -69,7 +69,7 @@ impl TagFilter {
 }
 
 /// Whether there was room for the tag, or nothing to make room for.
-fn add(codes: &mut heapless::Vec<i32, MAX_TAGS>, tag: Tag) -> bool {
+fn add(codes: &mut heapless::Vec<i32, MAX_TAGS>, tag: &Tag) -> bool {
     match tag.code {
         Some(code) if !codes.contains(&code) => codes.push(code).is_ok(),
         _ => true,

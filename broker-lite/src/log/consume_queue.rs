@@ -82,7 +82,7 @@ impl<'m> ConsumeQueues<'m> {
     }
 
     /// Whether `messages` more of a queue fit behind the queue offset `max_offset`.
-    pub(crate) fn has_room(&self, queue: &ConsumeQueue, max_offset: i64, messages: u32) -> bool {
+    pub(crate) fn has_room(&self, queue: ConsumeQueue, max_offset: i64, messages: u32) -> bool {
         let (begun, _) = split(max_offset);
         let (end, place) = split(max_offset.saturating_add(messages.into()));
         let mut wanted = end.saturating_sub(begun).saturating_add((place > 0).into());
@@ -119,14 +119,14 @@ impl<'m> ConsumeQueues<'m> {
     }
 
     /// The message with `queue_offset`, which has to be one of those that are stored.
-    pub(crate) fn get(&self, queue: &ConsumeQueue, queue_offset: i64) -> Option<QueueEntry> {
+    pub(crate) fn get(&self, queue: ConsumeQueue, queue_offset: i64) -> Option<QueueEntry> {
         let (number, place) = split(queue_offset);
         let chunk = self.chunk(self.find(queue, number)?)?;
         chunk.entries.get(place).copied()
     }
 
     /// The message with `queue_offset`, to change where it stands.
-    pub(crate) fn get_mut(&mut self, queue: &ConsumeQueue, queue_offset: i64) -> Option<&mut QueueEntry> {
+    pub(crate) fn get_mut(&mut self, queue: ConsumeQueue, queue_offset: i64) -> Option<&mut QueueEntry> {
         let (number, place) = split(queue_offset);
         let link = self.find(queue, number)?;
         self.chunk_mut(link)?.entries.get_mut(place)
@@ -135,7 +135,7 @@ impl<'m> ConsumeQueues<'m> {
     /// The messages from `queue_offset` on, and after the last of them whatever stands in its chunk.
     pub(crate) fn from(
         &self,
-        queue: &ConsumeQueue,
+        queue: ConsumeQueue,
         queue_offset: i64,
     ) -> impl Iterator<Item = QueueEntry> + use<'_, 'm> {
         let (number, place) = split(queue_offset);
@@ -167,7 +167,7 @@ impl<'m> ConsumeQueues<'m> {
         queue.last = 0;
     }
 
-    fn find(&self, queue: &ConsumeQueue, number: i64) -> Option<Link> {
+    fn find(&self, queue: ConsumeQueue, number: i64) -> Option<Link> {
         if self.chunk(queue.first)?.number == number {
             return Some(queue.first);
         }
@@ -186,7 +186,7 @@ impl<'m> ConsumeQueues<'m> {
     }
 
     fn extend(&mut self, queue: &mut ConsumeQueue, number: i64) -> Option<()> {
-        let (jump, jump_number) = self.next_jump(queue).unwrap_or_default();
+        let (jump, jump_number) = self.next_jump(*queue).unwrap_or_default();
         let link = self.take()?;
         let before = queue.last;
         let chunk = self.chunk_mut(link)?;
@@ -200,7 +200,7 @@ impl<'m> ConsumeQueues<'m> {
     }
 
     /// Where the next chunk of a queue jumps to: as far as two jumps of equal length would lead, else to the last chunk.
-    fn next_jump(&self, queue: &ConsumeQueue) -> Option<(Link, i64)> {
+    fn next_jump(&self, queue: ConsumeQueue) -> Option<(Link, i64)> {
         let (first, last) = (self.chunk(queue.first)?, self.chunk(queue.last)?);
         let to_last = Some((queue.last, last.number));
         if last.jump == 0 || last.jump_number < first.number {
@@ -270,7 +270,7 @@ mod tests {
         for round in 0..30_000u32 {
             let of = usize::try_from(rng.below(7).min(rng.below(7))).unwrap();
             let (queue, min, max) = &mut queues[of];
-            if index.has_room(queue, *max, 1) && (*max - *min < 4_000) {
+            if index.has_room(*queue, *max, 1) && (*max - *min < 4_000) {
                 index.push(queue, *max, entry(*max));
                 *max += 1;
             } else {
@@ -281,15 +281,18 @@ mod tests {
                 for (queue, min, max) in &queues {
                     for at in [*min, (*min + *max) / 2, *max - 1] {
                         let expected = (at >= *min && at < *max).then(|| entry(at));
-                        assert_eq!(index.get(queue, at).filter(|_| at < *max && at >= *min), expected);
+                        assert_eq!(index.get(*queue, at).filter(|_| at < *max && at >= *min), expected);
                     }
-                    assert_eq!(index.from(queue, *min).next().filter(|_| *min < *max).is_some(), *min < *max);
+                    assert_eq!(
+                        index.from(*queue, *min).next().filter(|_| *min < *max).is_some(),
+                        *min < *max
+                    );
                 }
             }
         }
         for (queue, min, max) in &mut queues {
             let count = usize::try_from(*max - *min).unwrap();
-            let all: Vec<_> = index.from(queue, *min).take(count).collect();
+            let all: Vec<_> = index.from(*queue, *min).take(count).collect();
             assert_eq!(all, (*min..*max).map(entry).collect::<Vec<_>>());
             index.clear(queue);
         }
@@ -304,7 +307,7 @@ mod tests {
         for n in 0..65_536 {
             index.push(&mut queue, n, entry(n));
         }
-        assert!(!index.has_room(&queue, 65_536, 1));
+        assert!(!index.has_room(queue, 65_536, 1));
         let steps = |number: i64| {
             let (mut link, mut steps) = (queue.last, 0);
             while index.chunk(link).unwrap().number != number {
@@ -323,17 +326,17 @@ mod tests {
         let mut memory = vec![IndexChunk::EMPTY; 2];
         let mut index = ConsumeQueues::new(&mut memory);
         let (mut a, mut b) = (ConsumeQueue::EMPTY, ConsumeQueue::EMPTY);
-        assert!(index.has_room(&a, 0, 32) && !index.has_room(&a, 0, 33));
+        assert!(index.has_room(a, 0, 32) && !index.has_room(a, 0, 33));
         for n in 0..10 {
             index.push(&mut a, n, entry(n));
         }
-        assert!(index.has_room(&a, 10, 22) && !index.has_room(&a, 10, 23));
+        assert!(index.has_room(a, 10, 22) && !index.has_room(a, 10, 23));
         index.push(&mut b, 0, entry(0));
-        assert!(index.has_room(&a, 10, 6) && !index.has_room(&a, 10, 7));
+        assert!(index.has_room(a, 10, 6) && !index.has_room(a, 10, 7));
         index.clear(&mut a);
-        assert!(index.has_room(&b, 1, 31) && !index.has_room(&b, 1, 32));
-        assert_eq!(index.get(&a, 3), None);
+        assert!(index.has_room(b, 1, 31) && !index.has_room(b, 1, 32));
+        assert_eq!(index.get(a, 3), None);
         // A queue whose messages are all gone begins with a chunk of its own again.
-        assert!(index.has_room(&a, 10, 6) && !index.has_room(&a, 10, 7));
+        assert!(index.has_room(a, 10, 6) && !index.has_room(a, 10, 7));
     }
 }

@@ -29,13 +29,13 @@ impl<'m> NameIndex<'m> {
     pub(crate) fn hash(&self, parts: &[&str]) -> u32 {
         parts.iter().fold(self.start(), |hash, part| {
             // The byte between the parts is one that no UTF-8 has.
-            fnv(part.as_bytes().iter().fold(hash, fnv), &0xff)
+            fnv(part.bytes().fold(hash, fnv), 0xff)
         })
     }
 
     /// The hash of a key of a fixed length.
     pub(crate) fn hash_bytes(&self, key: &[u8]) -> u32 {
-        key.iter().fold(self.start(), fnv)
+        key.iter().copied().fold(self.start(), fnv)
     }
 
     const fn start(&self) -> u32 {
@@ -80,8 +80,8 @@ impl<'m> NameIndex<'m> {
 /// The end of a chain: no table has so many places.
 const NONE: u16 = u16::MAX;
 
-fn fnv(hash: u32, byte: &u8) -> u32 {
-    (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+fn fnv(hash: u32, byte: u8) -> u32 {
+    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
 }
 
 #[cfg(test)]

@@ -74,10 +74,8 @@ impl<'m> OffsetTable<'m> {
 
 /// The hash of a queue of a topic as a group has it.
 pub(super) fn queue_hash(index: &NameIndex<'_>, group: SlotId, topic: SlotId, queue_id: i32) -> u32 {
-    let [a, b] = group.index().to_le_bytes();
-    let [c, d] = topic.index().to_le_bytes();
-    let [e, f, g, h] = queue_id.to_le_bytes();
-    index.hash_bytes(&[a, b, c, d, e, f, g, h])
+    let place = |id: SlotId| u32::from(id.index()).to_le_bytes();
+    index.hash_bytes([place(group), place(topic), queue_id.to_le_bytes()].as_flattened())
 }
 
 #[cfg(test)]

@@ -201,7 +201,7 @@ impl<'m> TopicTable<'m> {
     /// Whether `messages` more find room in the index of a queue.
     pub(crate) fn has_room(&self, id: SlotId, queue_id: i32, messages: u32) -> bool {
         self.queue(id, queue_id)
-            .is_some_and(|queue| self.index.has_room(&queue.index, queue.max_offset, messages))
+            .is_some_and(|queue| self.index.has_room(queue.index, queue.max_offset, messages))
     }
 
     /// Enters a message that was stored as the next one of its queue.
@@ -217,7 +217,7 @@ impl<'m> TopicTable<'m> {
     pub(crate) fn entry(&self, id: SlotId, queue_id: i32, queue_offset: i64) -> Option<QueueEntry> {
         let queue = self.queue(id, queue_id)?;
         let stored = queue_offset >= queue.min_offset && queue_offset < queue.max_offset;
-        self.index.get(&queue.index, queue_offset).filter(|_| stored)
+        self.index.get(queue.index, queue_offset).filter(|_| stored)
     }
 
     /// The messages of a queue from `queue_offset` on, each with its queue offset; none if that one is not stored.
@@ -230,7 +230,7 @@ impl<'m> TopicTable<'m> {
         let queue = self.queue(id, queue_id).copied().unwrap_or_default();
         let range = queue_offset..queue.max_offset;
         let range = if queue_offset < queue.min_offset { 0..0 } else { range };
-        range.zip(self.index.from(&queue.index, queue_offset))
+        range.zip(self.index.from(queue.index, queue_offset))
     }
 
     /// A record is no longer stored, and neither are the messages before it in its queue. One that its queue does not

@@ -6,6 +6,7 @@ mod examples;
 mod logging;
 mod mistakes;
 mod send;
+mod tail;
 
 use rocketlite_tests::program::{Finished, RunningBroker, rocketlite, run};
 use serde_json::Value;

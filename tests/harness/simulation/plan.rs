@@ -100,6 +100,8 @@ impl ProducerPlan {
 
 /// Where each publish list is gone through from, so that the model knows.
 pub(super) const FIRST_QUEUE_INDEX: i32 = 5;
+/// The broker whose queues callers name.
+pub(super) const CHOSEN_BROKER: &str = "broker-0";
 /// Bytes at the front of each body that tell it from all others.
 pub(super) const BODY_FRONT: usize = 16;
 /// Largest body.

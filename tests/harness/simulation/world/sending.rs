@@ -13,10 +13,9 @@ use rocketlite_core::wire::command::RemotingCommand;
 use rocketlite_core::{Rng, SlotId};
 
 use super::World;
-use crate::simulation::model::Mode;
 use crate::simulation::node::IN_FLIGHT;
 use crate::simulation::oracle::Accepted;
-use crate::simulation::plan::{BODY_FRONT, SendKind};
+use crate::simulation::plan::{BODY_FRONT, CHOSEN_BROKER, SendKind};
 
 /// What a producer has asked name servers, and what it was told.
 #[derive(Debug, Default)]
@@ -99,7 +98,7 @@ impl World<'_> {
         let bodies: Vec<Vec<u8>> = (0..count).map(|index| body(send, index, len / count)).collect();
         let name = format!("Topic-{topic}");
         let messages: Vec<Message<'_>> = bodies.iter().map(|body| Message::new(&name, body)).collect();
-        let queue = |queue_id| MessageQueue { broker_name: "broker-0", queue_id };
+        let queue = |queue_id| MessageQueue { broker_name: CHOSEN_BROKER, queue_id };
         let options = match kind {
             SendKind::Sync | SendKind::Batch(_) => SendOptions::new(),
             SendKind::Async => SendOptions::new().mode(SendMode::Async),
@@ -127,13 +126,7 @@ impl World<'_> {
             }
             Err((false, error)) => return Err(format!("send {send}: {error}")),
         };
-        let mode = match kind {
-            SendKind::Async => Mode::Async,
-            SendKind::OneWay => Mode::Bare,
-            _ => Mode::Sync,
-        };
-        let chosen = matches!(kind, SendKind::ToQueue(_) | SendKind::Hashed(_) | SendKind::Selected(_));
-        let most_attempts = self.models[producer].accepted(id.index(), &name, mode, chosen, now, timeout);
+        let most_attempts = self.models[producer].accepted(id.index(), &name, kind, now, timeout);
         self.trace.note(now, format_args!("producer {producer}: send {send} {kind:?} {len} to {name}"));
         let one_way = kind == SendKind::OneWay;
         let accepted =

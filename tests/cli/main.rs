@@ -5,6 +5,7 @@ mod demo;
 mod examples;
 mod logging;
 mod mistakes;
+mod outbox;
 mod send;
 
 use rocketlite_tests::program::{Finished, RunningBroker, rocketlite, run};

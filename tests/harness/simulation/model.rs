@@ -200,6 +200,16 @@ impl Model {
         }
     }
 
+    /// Whether an attempt is under way at a broker.
+    pub(super) fn is_at(&self, broker: &str) -> bool {
+        let under_way = |send: &Sending| match send.expects {
+            Expected::Attempted => true,
+            Expected::Begin | Expected::Selected => is_chosen(send.kind),
+            Expected::End(_) => false,
+        };
+        self.sends.values().any(|send| send.last_broker.as_deref() == Some(broker) && under_way(send))
+    }
+
     /// What is not in any route and not in use is forgotten: a limit of ours, where Java's table grows.
     fn forget_items(&mut self) {
         let mut items = core::mem::take(&mut self.items);

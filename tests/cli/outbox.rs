@@ -77,7 +77,9 @@ fn killed_after(file: &TempFile, round: usize, enough: usize) -> Vec<Pair> {
     }
     running.kill();
     // What it said before it died counts too.
-    answers.iter().for_each(|line| told += &(line + "\n"));
+    for line in answers {
+        told += &(line + "\n");
+    }
     feeder.join().expect("it does not panic");
     pairs(&told)
 }

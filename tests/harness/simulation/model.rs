@@ -123,8 +123,11 @@ impl Model {
         total
     }
 
-    /// The broker that a send goes to whose queue is not for the producer to select, once it is known.
+    /// The broker that a send goes to whose queue is not for the producer to select, once it is known, if it can be told.
     fn chosen_broker(&self, topic: &str, kind: SendKind) -> Option<String> {
+        if self.unsure {
+            return None;
+        }
         let of_topic = |place: u64| {
             let queues = &self.topics.get(topic)?.queues;
             queues.get(usize::try_from(place).ok()?).map(|(broker, _)| broker.clone())

@@ -5,6 +5,7 @@ mod demo;
 mod examples;
 mod logging;
 mod mistakes;
+mod outbox;
 mod send;
 mod tail;
 

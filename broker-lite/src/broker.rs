@@ -2,11 +2,14 @@
 //! nothing of what requests mean.
 
 mod consumers;
+mod keys;
 mod name_servers;
 mod pulls;
+mod rates;
 mod state;
 mod store;
 mod timers;
+mod topics;
 mod transmit;
 
 use core::fmt;
@@ -26,6 +29,7 @@ use crate::receive;
 use crate::table::{Client, ConsumerGroup, Link, Queue, RegisteredBroker, Topic};
 
 pub(crate) use consumers::{NoRoom, RETRY_PREFIX};
+pub(crate) use rates::{PerSecond, Rate};
 pub(crate) use state::State;
 
 /// A broker and name server on one port.
@@ -136,7 +140,7 @@ impl<'m> Broker<'m> {
 
     /// The consumer groups, whether they have members or not.
     pub fn consumer_groups(&self) -> impl Iterator<Item = &ConsumerGroup> {
-        self.state.groups.iter().map(|(_, group)| group)
+        self.state.groups.iter().map(|(_, group)| group).filter(|group| !group.is_deleted)
     }
 
     /// How far a group has come in one queue: the offset of the next message to consume.

@@ -57,6 +57,7 @@ impl State<'_> {
         let physical_offset = self.log.push(record)?;
         let entry = QueueEntry { physical_offset, size: u32::try_from(size).unwrap_or(u32::MAX), tags_code };
         self.topics.push(topic, record.queue_id, entry);
+        self.index_keys(record, physical_offset);
         self.counters.stored_messages = self.counters.stored_messages.saturating_add(1);
         let bytes = u64::try_from(size).unwrap_or(u64::MAX);
         self.counters.stored_bytes = self.counters.stored_bytes.saturating_add(bytes);

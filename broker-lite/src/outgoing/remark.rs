@@ -53,6 +53,10 @@ pub(crate) enum Remark {
     NoGroup,
     /// The group, which stands in the place of the topic, must not consume.
     GroupForbidden,
+    /// The text before and behind what the answer is about, which stands in the place of the topic.
+    About(&'static str, &'static str),
+    /// The queue has no such place.
+    NotInQueue { offset: i64, min: i64, max: i64 },
 }
 
 impl Remark {
@@ -118,6 +122,10 @@ impl fmt::Display for RemarkText<'_, '_, '_> {
             Remark::NoConsumers => write!(f, "no consumer for this group, {topic}"),
             Remark::NoGroup => write!(f, "subscription group [{topic}] does not exist, {FAQ}"),
             Remark::GroupForbidden => write!(f, "subscription group no permission, {topic}"),
+            Remark::About(before, behind) => write!(f, "{before}{topic}{behind}"),
+            Remark::NotInQueue { offset, min, max } => {
+                write!(f, "Target offset {offset} not in consume queue range [{min}-{max}]")
+            }
             Remark::Full(setting) => write!(f, "{setting} is full"),
             Remark::NoMessage(offset) => write!(f, "can not find message by the offset, {offset}"),
         }

@@ -7,7 +7,7 @@ use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Extent, Slot};
 
 use crate::event::EventPlace;
-use crate::log::IndexChunk;
+use crate::log::{IndexChunk, IndexedKey};
 use crate::memory::BrokerMemory;
 use crate::outgoing::Outgoing;
 use crate::table::{
@@ -49,6 +49,8 @@ pub struct BrokerLimits {
     pub locks: usize,
     /// Pulls that wait for a message.
     pub held_pulls: usize,
+    /// Keys that messages are found by.
+    pub keys: usize,
     /// Bytes of answers that are made once and wait to be sent.
     pub answers: usize,
     /// Brokers that register here.
@@ -87,6 +89,7 @@ pub struct BoxedMemory {
     lock_index: Box<[u16]>,
     held_pulls: Box<[Slot<HeldPull>]>,
     held_pull_index: Box<[u16]>,
+    keys: Box<[IndexedKey]>,
     answers: Box<[u8]>,
     answer_extents: Box<[Extent]>,
     brokers: Box<[Slot<RegisteredBroker>]>,
@@ -124,6 +127,7 @@ impl BoxedMemory {
             lock_index: boxed(limits.locks.saturating_mul(2)),
             held_pulls: boxed(limits.held_pulls),
             held_pull_index: boxed(limits.held_pulls.saturating_mul(4)),
+            keys: boxed(limits.keys),
             answers: vec![0; limits.answers].into_boxed_slice(),
             answer_extents: boxed(limits.connections),
             brokers: boxed(limits.brokers),
@@ -160,6 +164,7 @@ impl BoxedMemory {
             lock_index: &mut self.lock_index,
             held_pulls: &mut self.held_pulls,
             held_pull_index: &mut self.held_pull_index,
+            keys: &mut self.keys,
             answers: &mut self.answers,
             answer_extents: &mut self.answer_extents,
             brokers: &mut self.brokers,

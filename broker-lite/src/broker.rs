@@ -3,11 +3,14 @@
 
 mod consumers;
 mod delays;
+mod keys;
 mod name_servers;
 mod pulls;
+mod rates;
 mod state;
 mod store;
 mod timers;
+mod topics;
 mod transmit;
 
 use core::fmt;
@@ -28,6 +31,7 @@ use crate::table::{Client, ConsumerGroup, Link, Queue, RegisteredBroker, Topic};
 
 pub(crate) use consumers::{NoRoom, RETRY_PREFIX};
 pub(crate) use delays::{MAX_LEVEL, SCHEDULE_TOPIC};
+pub(crate) use rates::{PerSecond, Rate};
 pub(crate) use state::State;
 pub(crate) use store::Wanted;
 
@@ -148,7 +152,7 @@ impl<'m> Broker<'m> {
 
     /// The consumer groups, whether they have members or not.
     pub fn consumer_groups(&self) -> impl Iterator<Item = &ConsumerGroup> {
-        self.state.groups.iter().map(|(_, group)| group)
+        self.state.groups.iter().map(|(_, group)| group).filter(|group| !group.is_deleted)
     }
 
     /// How far a group has come in one queue: the offset of the next message to consume.

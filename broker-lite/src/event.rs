@@ -20,6 +20,18 @@ pub enum BrokerEvent {
         /// Its queues to write.
         queues: i32,
     },
+    /// A topic was given other settings.
+    TopicUpdated {
+        /// The topic.
+        topic: Name,
+        /// Its queues to write.
+        queues: i32,
+    },
+    /// A topic was forgotten, and how far groups had come in it.
+    TopicDeleted {
+        /// The topic.
+        topic: Name,
+    },
     /// The oldest messages went to make room. Reports that nobody has taken yet are added up.
     Evicted {
         /// How many messages.

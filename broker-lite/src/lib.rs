@@ -28,6 +28,7 @@ mod broker;
 mod config;
 mod event;
 mod filter;
+mod json;
 mod log;
 mod memory;
 mod outgoing;
@@ -39,7 +40,7 @@ pub use boxed::{BoxedMemory, BrokerLimits};
 pub use broker::{Broker, Full};
 pub use config::{BrokerConfig, ConfigError, ConfigProblem, WhenFull};
 pub use event::{BrokerEvent, Counters, DisconnectReason, EventPlace, RegistrationFailure};
-pub use log::{AppendError, CommitLog, IndexChunk, ReadError, Records};
+pub use log::{AppendError, CommitLog, IndexChunk, IndexedKey, ReadError, Records};
 pub use memory::{BrokerMemory, BrokerStorage};
 pub use outgoing::Outgoing;
 pub use table::{

@@ -4,7 +4,7 @@ use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Extent, Slot};
 
 use crate::event::EventPlace;
-use crate::log::IndexChunk;
+use crate::log::{IndexChunk, IndexedKey};
 use crate::outgoing::Outgoing;
 use crate::table::{
     BrokerTopic, Client, Connection, ConsumerGroup, ConsumerOffset, HeldPull, Queue, QueueLock,
@@ -64,6 +64,9 @@ pub struct BrokerMemory<'m> {
     pub held_pulls: &'m mut [Slot<HeldPull>],
     /// Four for each of `held_pulls`.
     pub held_pull_index: &'m mut [u16],
+    /// One for each key that messages are found by: a message has its id, and each word of its `KEYS`. The oldest are
+    /// forgotten first; without any, queries by key find nothing.
+    pub keys: &'m mut [IndexedKey],
     /// Bodies of answers that are made once and wait to be sent: lists of members, locks, topics, figures.
     pub answers: &'m mut [u8],
     /// One for each of those bodies.
@@ -91,7 +94,7 @@ pub struct BrokerMemory<'m> {
 /// | `CONNECTIONS` | connections, each of which may have a frame that arrives in parts, a pull that waits and an answer made once |
 /// | `OUTGOING` | frames that wait to be sent |
 /// | `TOPICS`, `QUEUES` | topics and their queues, and the same for brokers that register here (`TOPICS` together); a group can consume and lock `QUEUES` queues |
-/// | `CHUNKS` | pieces of the index, each of 16 messages of a queue |
+/// | `CHUNKS` | pieces of the index, each of 16 messages of a queue; 16 times as many keys that messages are found by |
 /// | `CLIENTS` | groups of clients; four times as many subscriptions |
 /// | `PEERS` | brokers that register here, and name servers to register with |
 /// | `EVENTS` | events that wait to be taken |
@@ -133,6 +136,7 @@ pub struct BrokerStorage<
     lock_index: [[u16; 2]; QUEUES],
     held_pulls: [Slot<HeldPull>; CONNECTIONS],
     held_pull_index: [[u16; 4]; CONNECTIONS],
+    keys: [[IndexedKey; 16]; CHUNKS],
     answers: [u8; ANSWERS],
     answer_extents: [Extent; CONNECTIONS],
     brokers: [Slot<RegisteredBroker>; PEERS],
@@ -197,6 +201,7 @@ impl<
             lock_index: [[0; 2]; QUEUES],
             held_pulls: [const { Slot::EMPTY }; CONNECTIONS],
             held_pull_index: [[0; 4]; CONNECTIONS],
+            keys: [[IndexedKey::EMPTY; 16]; CHUNKS],
             answers: [0; ANSWERS],
             answer_extents: [Extent::EMPTY; CONNECTIONS],
             brokers: [const { Slot::EMPTY }; PEERS],
@@ -233,6 +238,7 @@ impl<
             lock_index: self.lock_index.as_flattened_mut(),
             held_pulls: &mut self.held_pulls,
             held_pull_index: self.held_pull_index.as_flattened_mut(),
+            keys: self.keys.as_flattened_mut(),
             answers: &mut self.answers,
             answer_extents: &mut self.answer_extents,
             brokers: &mut self.brokers,

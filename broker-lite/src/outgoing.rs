@@ -5,6 +5,7 @@
 //! part of the value, or can be told to have changed.
 
 mod cluster;
+mod found;
 mod pulled;
 mod registration;
 mod remark;
@@ -29,7 +30,9 @@ use crate::config::BrokerConfig;
 use crate::log::CommitLog;
 use crate::table::{BrokerTable, GroupName, Name, TopicTable};
 
+pub(crate) use found::Found;
 pub(crate) use pulled::{MAX_PULL_MESSAGES, PullStatus, Pulled};
+pub(crate) use registration::{put_data_version, put_topic, put_topic_table};
 pub(crate) use remark::Remark;
 use remark::RemarkText;
 
@@ -66,6 +69,8 @@ pub(crate) enum Content {
     Record { physical_offset: u64, size: usize },
     /// The answer to a pull.
     Pulled(Pulled),
+    /// The answer to a query by key.
+    Found(Found),
     /// A queue offset.
     QueueOffset(i64),
     /// A time in milliseconds since 1970.
@@ -134,6 +139,7 @@ impl Outgoing {
             }
             Content::RegisterBroker { version } => *version == from.topics.version(),
             Content::Pulled(pulled) => pulled.is_intact(from),
+            Content::Found(found) => found.is_intact(from),
             Content::Sent { messages: 0 | 1, .. } => true,
             Content::Record { physical_offset, .. } | Content::Sent { physical_offset, .. } => {
                 *physical_offset >= from.log.min_offset()
@@ -157,6 +163,10 @@ impl Outgoing {
             Content::RegisterBroker { .. } => (RequestCode::REGISTER_BROKER.0, 0),
             Content::UnregisterBroker => (RequestCode::UNREGISTER_BROKER.0, 0),
             Content::ConsumersChanged { .. } => (RequestCode::NOTIFY_CONSUMER_IDS_CHANGED.0, FLAG_ONE_WAY),
+            Content::Found(found) if found.is_empty() => {
+                let _ = remark_text.push_str(Found::NOTHING);
+                (ResponseCode::QUERY_NOT_FOUND.0, FLAG_RESPONSE)
+            }
             Content::Pulled(pulled) => {
                 let _ = remark_text.push_str(pulled.status.name());
                 (pulled.status.code().0, FLAG_RESPONSE)
@@ -183,7 +193,7 @@ impl Outgoing {
 }
 
 /// The release that answers name: clients choose by it what they ask for.
-const BROKER_VERSION: i32 = version::V5_4_0;
+pub(crate) const BROKER_VERSION: i32 = version::V5_4_0;
 
 impl Content {
     /// Whether what it says depends on what the broker knows when it is sent.
@@ -195,6 +205,7 @@ impl Content {
                 | Self::RegisterBroker { .. }
                 | Self::Record { .. }
                 | Self::Pulled(_)
+                | Self::Found(_)
                 | Self::Sent { .. }
         )
     }
@@ -203,6 +214,7 @@ impl Content {
     pub(crate) const fn body(&self) -> Extent {
         match self {
             Self::Made { body } => *body,
+            Self::Found(found) => found.places,
             _ => Extent::EMPTY,
         }
     }
@@ -221,6 +233,7 @@ impl Content {
             Self::Cluster { version } => *version = from.brokers.version(),
             Self::RegisterBroker { version } => *version = from.topics.version(),
             Self::Pulled(pulled) => pulled.prepare(from),
+            Self::Found(found) => found.prepare(from),
             Self::Record { physical_offset, .. } if *physical_offset < from.log.min_offset() => {
                 let remark = Remark::NoMessage(i64::try_from(*physical_offset).unwrap_or(i64::MAX));
                 *self = Self::Failure {
@@ -260,6 +273,7 @@ impl Content {
                 header.encode(fields);
             }
             Self::Pulled(pulled) => pulled.header().encode(fields),
+            Self::Found(found) => found.header().encode(fields),
             Self::QueueOffset(offset) => QueueOffsetResponseHeader { offset: *offset }.encode(fields),
             Self::StoreTime(timestamp) => {
                 EarliestStoreTimeResponseHeader { timestamp: *timestamp }.encode(fields);
@@ -303,6 +317,7 @@ impl Content {
                 writer.put(from.log.bytes(*physical_offset, *size).unwrap_or_default());
             }
             Self::Pulled(pulled) => pulled.put_records(writer, from),
+            Self::Found(found) => found.put_records(writer, from),
             Self::Made { body } => writer.put(from.bodies.get(*body)),
             Self::RegisterBroker { .. } => registration::put_topics(writer, from),
             _ => {}

@@ -1,11 +1,14 @@
 //! Requests and their answers, one file for each kind.
 
+mod admin;
+mod assignment;
 mod client_config;
 mod consumer_list;
 mod consumer_offset;
 mod heartbeat;
 mod lock_queues;
 mod pull_message;
+mod query_message;
 mod queue_offset;
 mod register_broker;
 mod route;
@@ -76,6 +79,11 @@ fn answer_or_refusal(answer: Result<Content, Refusal>, subject: Option<Text<'_>>
     answer.unwrap_or_else(about)
 }
 
+/// Nothing here answers requests of this code.
+fn not_supported(RequestCode(code): RequestCode) -> Content {
+    Refusal::new(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, Remark::NotSupported(code)).answer()
+}
+
 /// Acts on a command; there is room for one answer to it.
 pub(crate) fn command(state: &mut State<'_>, connection: ConnectionId, command: &RemotingCommand<'_>) {
     if command.is_response() {
@@ -120,8 +128,9 @@ fn answer(state: &mut State<'_>, request: &Request<'_>) -> Content {
         RequestCode::VIEW_MESSAGE_BY_ID => view_message::view(state, request),
         RequestCode::REGISTER_BROKER => register_broker::register(state, request),
         RequestCode::UNREGISTER_BROKER => register_broker::unregister(state, request),
-        RequestCode(code) => {
-            Refusal::new(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, Remark::NotSupported(code)).answer()
-        }
+        RequestCode::QUERY_MESSAGE => query_message::query(state, request),
+        RequestCode::QUERY_ASSIGNMENT => assignment::query(state, request),
+        RequestCode::SET_MESSAGE_REQUEST_MODE => assignment::set_mode(state, request),
+        code => admin::answer(state, request).unwrap_or_else(|| not_supported(code)),
     }
 }

@@ -3,7 +3,7 @@
 use rocketlite_core::wire::cursor::Writer;
 use rocketlite_core::wire::fields::SerializeType;
 use rocketlite_core::wire::route::{PERM_READ, PERM_WRITE};
-use rocketlite_core::{Arena, SlotId};
+use rocketlite_core::{Arena, Extent, SlotId};
 
 use super::State;
 use crate::outgoing::{Content, Outgoing};
@@ -20,14 +20,37 @@ impl State<'_> {
     /// The group of that name; it is made if it is not there and may be
     /// (`SubscriptionGroupManager#findSubscriptionGroupConfig`). `None` if it may not.
     pub(crate) fn find_or_create_group(&mut self, name: &GroupName) -> Result<Option<SlotId>, NoRoom> {
-        if let Some(id) = self.groups.find(name) {
-            return Ok(Some(id));
+        let found = self.groups.find(name);
+        if found.is_some_and(|id| self.groups.get(id).is_some_and(|group| !group.is_deleted)) {
+            return Ok(found);
         }
         if !self.config.auto_create_groups {
             return Ok(None);
         }
-        let id = self.groups.create(name.clone(), self.config.retry_max_times);
-        id.map(Some).ok_or(NoRoom("memory.groups"))
+        self.create_group(name).map(Some)
+    }
+
+    /// A group with the settings that new ones have; if one of that name was deleted, its offsets are those of the new one.
+    pub(crate) fn create_group(&mut self, name: &GroupName) -> Result<SlotId, NoRoom> {
+        let retry_max_times = self.config.retry_max_times;
+        if let Some(id) = self.groups.find(name) {
+            self.groups.restore(id, retry_max_times);
+            return Ok(id);
+        }
+        if let Some(id) = self.groups.create(name.clone(), retry_max_times) {
+            return Ok(id);
+        }
+        // What was deleted goes for good before a group is refused.
+        let deleted = self.groups.iter().find(|(_, group)| group.is_deleted).map(|(id, _)| id);
+        self.remove_group(deleted.ok_or(NoRoom("memory.groups"))?);
+        self.groups.create(name.clone(), retry_max_times).ok_or(NoRoom("memory.groups"))
+    }
+
+    /// Forgets a group, how far it has come and which queues its members have.
+    pub(crate) fn remove_group(&mut self, id: SlotId) {
+        self.groups.remove(id);
+        self.offsets.forget(|entry| entry.group == id);
+        self.locks.forget_of(Some(id), None);
     }
 
     /// A group's own topic for messages that it failed with, made if it is not there; it can be found at once
@@ -76,8 +99,13 @@ impl State<'_> {
         }
     }
 
-    /// An answer whose body `put` writes: twice, once to learn how long it is.
+    /// An answer whose body `put` writes.
     pub(crate) fn make(&mut self, put: impl Fn(&State<'_>, &mut Writer<'_>)) -> Result<Content, NoRoom> {
+        self.make_body(put).map(|body| Content::Made { body })
+    }
+
+    /// Memory of answers that `put` fills: it is called twice, once to learn how much that is.
+    pub(crate) fn make_body(&mut self, put: impl Fn(&State<'_>, &mut Writer<'_>)) -> Result<Extent, NoRoom> {
         let mut measure = Writer::new(&mut []);
         put(self, &mut measure);
         let len = measure.position();
@@ -90,6 +118,6 @@ impl State<'_> {
         let mut bodies = core::mem::replace(self.connections.bodies_mut(), nothing);
         put(self, &mut Writer::new(bodies.get_mut(body)));
         *self.connections.bodies_mut() = bodies;
-        Ok(Content::Made { body })
+        Ok(body)
     }
 }

@@ -1,10 +1,11 @@
 //! Pulls: what a queue has for one, and those that wait for a message.
 
 use rocketlite_core::SlotId;
+use rocketlite_core::wire::code::ResponseCode;
 
 use super::State;
-use crate::outgoing::{Content, MAX_PULL_MESSAGES, Outgoing, PullStatus, Pulled};
-use crate::table::{Pull, Queue};
+use crate::outgoing::{Content, MAX_PULL_MESSAGES, Outgoing, PullStatus, Pulled, Remark};
+use crate::table::{Name, Pull, Queue};
 
 /// Messages of a queue that one pull looks at, those with other tags included (`maxFilterMessageSize` of 16,000 bytes).
 const MAX_SCANNED: usize = 800;
@@ -66,9 +67,12 @@ impl State<'_> {
         }
     }
 
-    /// Counts messages that are handed out.
-    pub(crate) fn count_pulled(&mut self, pulled: &Pulled) {
+    /// Counts messages that are handed out to a group.
+    pub(crate) fn count_pulled(&mut self, group: SlotId, pulled: &Pulled) {
         let messages = u64::try_from(pulled.messages.len()).unwrap_or(0);
+        if let Some(group) = self.groups.get_mut(group) {
+            group.pulled.add(self.now, messages);
+        }
         self.counters.pulled_messages = self.counters.pulled_messages.saturating_add(messages);
         let bytes = u64::try_from(pulled.bytes).unwrap_or(u64::MAX);
         self.counters.pulled_bytes = self.counters.pulled_bytes.saturating_add(bytes);
@@ -107,9 +111,15 @@ impl State<'_> {
             return false;
         }
         if let Some(held) = self.held_pulls.remove(id) {
-            self.count_pulled(&pulled);
-            let answer = Outgoing::new(held.serialize_type, held.opaque, Content::Pulled(pulled));
-            self.send(connection, answer);
+            let content = if self.topics.get(held.pull.topic).is_some() {
+                self.count_pulled(held.pull.group, &pulled);
+                Content::Pulled(pulled)
+            } else {
+                let remark = Remark::Plain("the topic was deleted while the pull waited");
+                let code = ResponseCode::TOPIC_NOT_EXIST;
+                Content::Failure { code, remark, topic: Name::new(), of_send: false }
+            };
+            self.send(connection, Outgoing::new(held.serialize_type, held.opaque, content));
         }
         true
     }
@@ -120,7 +130,7 @@ impl State<'_> {
     }
 
     /// Answers pulls for which there was something, but no room.
-    pub(super) fn retry_pulls(&mut self) {
+    pub(crate) fn retry_pulls(&mut self) {
         if core::mem::take(&mut self.pulls_wait) {
             self.each_held(|_, _| true, false);
         }
@@ -136,7 +146,8 @@ impl State<'_> {
             let Some(held) = self.held_pulls.get(id).filter(|held| wanted(held, self.now)) else { continue };
             let (topic, queue_id) = (held.pull.topic, held.pull.queue_id);
             let max = self.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
-            if over || held.pull.offset != max {
+            let gone = self.topics.get(topic).is_none();
+            if over || gone || held.pull.offset != max {
                 self.try_release(id, over);
             }
         }

@@ -8,9 +8,10 @@ use rocketlite_core::wire::route::{PERM_INHERIT, PERM_READ, PERM_WRITE};
 use rocketlite_core::{Address, Arena, ConnectionId, ConnectionRequest, Instant, Rng, SlotId, WallClock};
 
 use super::delays::{Delays, MAX_LEVEL, SCHEDULE_TOPIC};
+use super::rates::Rates;
 use crate::config::{BrokerConfig, CLUSTER_QUEUES, ConfigError, ConfigProblem};
 use crate::event::{BrokerEvent, Counters, DisconnectReason, EventQueue, RegistrationFailure};
-use crate::log::CommitLog;
+use crate::log::{CommitLog, KeyIndex};
 use crate::memory::BrokerMemory;
 use crate::outgoing::{Content, Outgoing, Sources};
 use crate::table::{
@@ -43,6 +44,7 @@ pub(crate) struct State<'m> {
     pub(crate) offsets: OffsetTable<'m>,
     pub(crate) locks: LockTable<'m>,
     pub(crate) held_pulls: HeldPullTable<'m>,
+    pub(crate) keys: KeyIndex<'m>,
     pub(crate) brokers: BrokerTable<'m>,
     pub(crate) connections: ConnectionTable<'m>,
     pub(crate) name_servers: &'m mut [Registration],
@@ -50,6 +52,7 @@ pub(crate) struct State<'m> {
     pub(crate) scratch: &'m mut [u8],
     pub(crate) events: EventQueue<'m>,
     pub(crate) counters: Counters,
+    pub(crate) rates: Rates,
     /// When to look for what has timed out.
     pub(crate) next_tick: Option<Instant>,
     /// Whether bytes were not taken for want of room.
@@ -80,10 +83,11 @@ impl<'m> State<'m> {
         let BrokerMemory { offsets, offset_index, locks, lock_index, held_pulls, held_pull_index, .. } =
             memory;
         let BrokerMemory { brokers, broker_topics, broker_topic_index, answers, answer_extents, .. } = memory;
+        let BrokerMemory { keys, .. } = memory;
         let mut rng = Rng::new(seed);
         let [process, loader] = [rng.next_i32(), rng.next_i32()].map(i32::cast_unsigned);
         let process = u16::try_from(process & 0xffff).unwrap_or(0);
-        let seeds: [u64; 6] = core::array::from_fn(|_| rng.next_u64());
+        let seeds: [u64; 7] = core::array::from_fn(|_| rng.next_u64());
         let name_servers = name_servers.get_mut(..config.name_servers.len()).unwrap_or_default();
         name_servers.fill(Registration::EMPTY);
         let mut state = Self {
@@ -101,12 +105,14 @@ impl<'m> State<'m> {
             offsets: OffsetTable::new(offsets, offset_index, seeds[4]),
             locks: LockTable::new(locks, lock_index, seeds[5]),
             held_pulls: HeldPullTable::new(held_pulls, held_pull_index),
+            keys: KeyIndex::new(keys, seeds[6]),
             connections: ConnectionTable::new(connections, outgoing, Arena::new(answers, answer_extents)),
             name_servers,
             next_opaque: 0,
             scratch,
             events: EventQueue::new(events),
             counters: Counters::default(),
+            rates: Rates::default(),
             next_tick: None,
             is_held_back: false,
             frames_wait: false,
@@ -162,9 +168,7 @@ impl<'m> State<'m> {
         if let Ok(topic) = Name::try_from(new.name) {
             self.events.push(BrokerEvent::TopicCreated { topic, queues: new.write_queue_nums });
         }
-        for name_server in self.name_servers.iter_mut() {
-            name_server.is_told = false;
-        }
+        self.tell_name_servers();
         Some(id)
     }
 

@@ -132,6 +132,7 @@ impl State<'_> {
     ) -> Result<(), AppendError> {
         let physical_offset = self.log.push(record)?;
         self.enter(topic, record.queue_id, physical_offset, record.encoded_len(), tags_code);
+        self.index_keys(record, physical_offset);
         Ok(())
     }
 
@@ -155,6 +156,7 @@ impl State<'_> {
         let record = StoredMessage { queue_offset, ..*record };
         let physical_offset = self.log.push_with_body_of(&record, source.unwrap_or(u64::MAX))?;
         self.enter(topic, queue_id, physical_offset, len, tags_code);
+        self.index_keys(&record, physical_offset);
         self.release_pulls(topic, queue_id);
         Ok(())
     }

@@ -30,6 +30,7 @@ impl Broker<'_> {
                 self.close(connection, reason);
             }
         }
+        self.state.rates.sample(now, &self.state.counters);
         self.state.expire_pulls();
         while let Some(client) = self.state.clients.remove_expired(now, self.state.config.client_timeout) {
             self.state.client_gone(&client);

@@ -22,6 +22,7 @@ pub(crate) enum PullStatus {
     OffsetOverflowOne,
     OffsetOverflowBadly,
     OffsetTooSmall,
+    OffsetReset,
 }
 
 impl PullStatus {
@@ -33,9 +34,10 @@ impl PullStatus {
             Self::NoMessageInQueue { at_start: true } | Self::OffsetOverflowOne => {
                 ResponseCode::PULL_NOT_FOUND
             }
-            Self::NoMessageInQueue { at_start: false } | Self::OffsetOverflowBadly | Self::OffsetTooSmall => {
-                ResponseCode::PULL_OFFSET_MOVED
-            }
+            Self::NoMessageInQueue { at_start: false }
+            | Self::OffsetOverflowBadly
+            | Self::OffsetTooSmall
+            | Self::OffsetReset => ResponseCode::PULL_OFFSET_MOVED,
         }
     }
 
@@ -49,6 +51,7 @@ impl PullStatus {
             Self::OffsetOverflowOne => "OFFSET_OVERFLOW_ONE",
             Self::OffsetOverflowBadly => "OFFSET_OVERFLOW_BADLY",
             Self::OffsetTooSmall => "OFFSET_TOO_SMALL",
+            Self::OffsetReset => "OFFSET_RESET",
         }
     }
 }
@@ -74,6 +77,12 @@ pub(crate) struct Pulled {
 }
 
 impl Pulled {
+    /// Without messages: the group is to go on at `offset`, which an administrator chose.
+    pub(crate) fn reset_to(self, offset: i64) -> Self {
+        let messages = heapless::Vec::new();
+        Self { status: PullStatus::OffsetReset, next_begin_offset: offset, messages, bytes: 0, ..self }
+    }
+
     pub(super) const fn header(&self) -> PullMessageResponseHeader {
         PullMessageResponseHeader {
             suggest_which_broker_id: MASTER_ID,

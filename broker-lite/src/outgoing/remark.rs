@@ -60,6 +60,10 @@ pub(crate) enum Remark {
     RetryForbidden,
     /// The message that comes back is not stored any more.
     NoMessageToRetry(i64),
+    /// The text before and behind what the answer is about, which stands in the place of the topic.
+    About(&'static str, &'static str),
+    /// The queue has no such place.
+    NotInQueue { offset: i64, min: i64, max: i64 },
 }
 
 impl Remark {
@@ -133,6 +137,10 @@ impl fmt::Display for RemarkText<'_, '_, '_> {
                 write!(f, "the topic[{RETRY_PREFIX}{topic}] sending message is forbidden")
             }
             Remark::NoMessageToRetry(offset) => write!(f, "look message by offset failed, {offset}"),
+            Remark::About(before, behind) => write!(f, "{before}{topic}{behind}"),
+            Remark::NotInQueue { offset, min, max } => {
+                write!(f, "Target offset {offset} not in consume queue range [{min}-{max}]")
+            }
             Remark::Full(setting) => write!(f, "{setting} is full"),
             Remark::NoMessage(offset) => write!(f, "can not find message by the offset, {offset}"),
         }

@@ -42,6 +42,7 @@ fn try_pull(
     let (topic, name) = find_topic(state, header)?;
     let filter = filter(state, header, group, &group_name, &name)?;
     let pull = Pull {
+        group,
         topic,
         queue_id: header.queue_id,
         offset: header.queue_offset,
@@ -53,6 +54,9 @@ fn try_pull(
         // Without room the pull goes on: a consumer commits again, and in a request that says so.
         state.offsets.set(group, topic, header.queue_id, offset);
     }
+    if let Some(offset) = state.offsets.take_reset(group, topic, header.queue_id) {
+        return Ok(Some(Content::Pulled(state.look_up(&pull).reset_to(offset))));
+    }
     let pulled = state.look_up(&pull);
     let may_wait = has_flag(PULL_SUSPEND) && !request.command.is_one_way();
     if pulled.status.code() == ResponseCode::PULL_NOT_FOUND && may_wait {
@@ -61,7 +65,7 @@ fn try_pull(
         return hold_pull(state, request, pull, hold);
     }
     debug_assert!(pulled.status != PullStatus::Found || !pulled.messages.is_empty());
-    state.count_pulled(&pulled);
+    state.count_pulled(group, &pulled);
     Ok(Some(Content::Pulled(pulled)))
 }
 

@@ -75,7 +75,7 @@ impl State<'_> {
 }
 
 /// When a message was stored.
-fn store_time(state: &State<'_>, topic: SlotId, queue_id: i32, queue_offset: i64) -> Option<i64> {
+pub(super) fn store_time(state: &State<'_>, topic: SlotId, queue_id: i32, queue_offset: i64) -> Option<i64> {
     let entry = state.topics.entry(topic, queue_id, queue_offset)?;
     state.log.read(entry.physical_offset).ok().map(|(message, _)| message.store_timestamp)
 }

@@ -162,6 +162,32 @@ impl<'m> BrokerTable<'m> {
         self.remove_where(|broker| now >= broker.last_registration.after(silence))
     }
 
+    /// The topics of brokers in clusters that are `wanted`, each once.
+    pub(crate) fn topic_names(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+        self.topics.iter().filter_map(move |(_, topic)| {
+            let first = self.routes(&topic.name).map(|(broker, _)| broker).find(|b| wanted(b.cluster()))?;
+            let own = self.brokers.get(topic.broker)?;
+            (first.name == own.name).then_some(topic.name.as_str())
+        })
+    }
+
+    /// Forgets that brokers in clusters that are `wanted` have a topic.
+    pub(crate) fn remove_topic(&mut self, name: &str, wanted: impl Fn(&str) -> bool) {
+        loop {
+            let places = self.index.places(self.index.hash(&[name]));
+            let is_of = |topic: &BrokerTopic| {
+                topic.name == name && self.brokers.get(topic.broker).is_some_and(|b| wanted(b.cluster()))
+            };
+            let found = places
+                .filter_map(|at| self.topics.id_at(at))
+                .find(|id| self.topics.get(*id).is_some_and(is_of));
+            let Some(id) = found else { return };
+            self.index.remove(self.index.hash(&[name]), id.index());
+            self.topics.remove(id);
+            self.touch();
+        }
+    }
+
     /// Something outside the table changed that routes from it are shown together with.
     pub(crate) fn touch(&mut self) {
         self.version = self.version.wrapping_add(1);

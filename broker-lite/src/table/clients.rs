@@ -67,6 +67,11 @@ impl Client {
         self.language
     }
 
+    /// When it last gave a sign of life.
+    pub(crate) const fn last_heartbeat(&self) -> Instant {
+        self.last_heartbeat
+    }
+
     /// Its release.
     pub const fn version(&self) -> i32 {
         self.version

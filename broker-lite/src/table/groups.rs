@@ -3,6 +3,7 @@
 use rocketlite_core::{Slot, SlotId, Slots};
 
 use super::{GroupName, Name, NameIndex};
+use crate::broker::Rate;
 use crate::filter::Expression;
 
 /// How a group's members consume (`ConsumeType`).
@@ -104,9 +105,26 @@ pub struct ConsumerGroup {
     pub(crate) retry_queue_nums: i32,
     /// How often a message may fail, if the client does not say (`retryMaxTimes`).
     pub(crate) retry_max_times: i32,
+    /// Messages handed out to it.
+    pub(crate) pulled: Rate,
+    /// Whether it was deleted and only its offsets are kept.
+    pub(crate) is_deleted: bool,
 }
 
 impl ConsumerGroup {
+    fn new(name: GroupName, retry_max_times: i32) -> Self {
+        Self {
+            name,
+            consumption: Consumption::default(),
+            consume_enable: true,
+            consume_broadcast_enable: true,
+            retry_queue_nums: 1,
+            retry_max_times,
+            pulled: Rate::default(),
+            is_deleted: false,
+        }
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         &self.name
@@ -175,16 +193,25 @@ impl<'m> GroupTable<'m> {
     /// Makes a group, which must not be there yet. Returns `None` if there is no room.
     pub(crate) fn create(&mut self, name: GroupName, retry_max_times: i32) -> Option<SlotId> {
         let hash = self.names.hash(&[&name]);
-        let id = self.groups.insert(ConsumerGroup {
-            name,
-            consumption: Consumption::default(),
-            consume_enable: true,
-            consume_broadcast_enable: true,
-            retry_queue_nums: 1,
-            retry_max_times,
-        })?;
+        let id = self.groups.insert(ConsumerGroup::new(name, retry_max_times))?;
         self.names.insert(hash, id.index());
         Some(id)
+    }
+
+    /// Gives a group that was deleted the settings of a new one.
+    pub(crate) fn restore(&mut self, id: SlotId, retry_max_times: i32) {
+        if let Some(group) = self.groups.get_mut(id) {
+            let name = core::mem::take(&mut group.name);
+            *group = ConsumerGroup::new(name, retry_max_times);
+        }
+    }
+
+    /// Deletes a group but for its offsets, which count again when it is made again.
+    pub(crate) fn delete(&mut self, id: SlotId) {
+        if let Some(group) = self.groups.get_mut(id) {
+            group.is_deleted = true;
+            self.retain_named(id, |_| false);
+        }
     }
 
     /// Forgets a group and what it subscribed to.

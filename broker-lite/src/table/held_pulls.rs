@@ -19,6 +19,7 @@ pub struct HeldPull {
 /// What a pull asks for.
 #[derive(Debug, Clone)]
 pub(crate) struct Pull {
+    pub(crate) group: SlotId,
     pub(crate) topic: SlotId,
     pub(crate) queue_id: i32,
     /// The first queue offset wanted.
@@ -151,7 +152,14 @@ mod tests {
             connection,
             serialize_type: SerializeType::Json,
             opaque: 0,
-            pull: Pull { topic, queue_id, offset, max_messages: 32, filter: TagFilter::All },
+            pull: Pull {
+                group: SlotId::new(0, 0),
+                topic,
+                queue_id,
+                offset,
+                max_messages: 32,
+                filter: TagFilter::All,
+            },
             until: Instant::ZERO,
         };
         assert!(table.insert(held(a, 0, 1)) && table.insert(held(b, 0, 2)) && table.insert(held(a, 1, 3)));

@@ -12,6 +12,8 @@ pub struct ConsumerOffset {
     pub(crate) queue_id: i32,
     /// The queue offset of the next message to consume.
     pub(crate) offset: i64,
+    /// Whether an administrator set it and no member has heard of it.
+    is_reset: bool,
 }
 
 /// All offsets, found by group, topic and queue.
@@ -31,15 +33,37 @@ impl<'m> OffsetTable<'m> {
         self.offsets.get(self.find(group, topic, queue_id)?).map(|entry| entry.offset)
     }
 
-    /// Sets an offset, also to a lower one. Returns whether there was room.
+    /// Sets an offset, also to a lower one; but not one that was reset, which members have to hear of first. Returns
+    /// whether there was room.
     pub(crate) fn set(&mut self, group: SlotId, topic: SlotId, queue_id: i32, offset: i64) -> bool {
+        self.is_reset(group, topic, queue_id) || self.put(group, topic, queue_id, offset, false)
+    }
+
+    /// Sets an offset as an administrator does (`ConsumerOffsetManager#assignResetOffset`). Returns whether there was
+    /// room.
+    pub(crate) fn reset(&mut self, group: SlotId, topic: SlotId, queue_id: i32, offset: i64) -> bool {
+        self.put(group, topic, queue_id, offset, true)
+    }
+
+    /// Whether an offset was reset and no member has heard of it.
+    pub(crate) fn is_reset(&self, group: SlotId, topic: SlotId, queue_id: i32) -> bool {
+        let entry = self.find(group, topic, queue_id).and_then(|id| self.offsets.get(id));
+        entry.is_some_and(|entry| entry.is_reset)
+    }
+
+    /// The offset that was reset, which a member hears of now (`ConsumerOffsetManager#queryThenEraseResetOffset`).
+    pub(crate) fn take_reset(&mut self, group: SlotId, topic: SlotId, queue_id: i32) -> Option<i64> {
+        let entry = self.find(group, topic, queue_id).and_then(|id| self.offsets.get_mut(id))?;
+        core::mem::take(&mut entry.is_reset).then_some(entry.offset)
+    }
+
+    fn put(&mut self, group: SlotId, topic: SlotId, queue_id: i32, offset: i64, is_reset: bool) -> bool {
         if let Some(entry) = self.find(group, topic, queue_id).and_then(|id| self.offsets.get_mut(id)) {
-            entry.offset = offset;
+            (entry.offset, entry.is_reset) = (offset, is_reset);
             return true;
         }
-        let Some(id) = self.offsets.insert(ConsumerOffset { group, topic, queue_id, offset }) else {
-            return false;
-        };
+        let entry = ConsumerOffset { group, topic, queue_id, offset, is_reset };
+        let Some(id) = self.offsets.insert(entry) else { return false };
         self.index.insert(queue_hash(&self.index, group, topic, queue_id), id.index());
         true
     }

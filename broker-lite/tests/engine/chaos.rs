@@ -225,6 +225,7 @@ fn answers_are_whole_in_order_and_true() {
         clients: 4,
         groups: 2,
         held_pulls: 2,
+        keys: 2,
         answers: 128,
         peers: 1,
         events: 8,

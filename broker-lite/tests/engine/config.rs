@@ -114,6 +114,7 @@ fn the_least_memory_is_enough() {
         clients: 0,
         groups: 0,
         held_pulls: 0,
+        keys: 0,
         answers: 0,
         peers: 0,
         events: 0,

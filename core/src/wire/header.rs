@@ -1,8 +1,10 @@
 //! The fields of each request and response, typed; names in quotes are those on the wire.
 
+mod admin;
 mod consumer;
 mod send_message;
 
+pub use admin::*;
 pub use consumer::*;
 pub use send_message::{SendMessageRequestHeader, SendMessageResponseHeader};
 

@@ -76,6 +76,7 @@ impl BrokerBuilder {
                 consumer_offsets: 16_384,
                 queue_locks: 4_096,
                 held_pulls: 4_096,
+                indexed_keys: 262_144,
                 answer_bytes: 4 << 20,
                 registered_brokers: 16,
             },
@@ -193,6 +194,13 @@ impl BrokerBuilder {
     /// Pulls that may wait for a message at a time, at most 65535: 4096. Further ones are told that the broker is busy.
     pub const fn max_held_pulls(mut self, pulls: usize) -> Self {
         self.limits.held_pulls = pulls;
+        self
+    }
+
+    /// Keys that messages are found by, a message having its id and each word of its `KEYS`: 262144, of 24 bytes each. Of
+    /// older messages only those are found whose keys are among them.
+    pub const fn max_indexed_keys(mut self, keys: usize) -> Self {
+        self.limits.indexed_keys = keys;
         self
     }
 

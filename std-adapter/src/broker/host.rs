@@ -39,6 +39,7 @@ pub(super) struct Limits {
     pub(super) consumer_offsets: usize,
     pub(super) queue_locks: usize,
     pub(super) held_pulls: usize,
+    pub(super) indexed_keys: usize,
     pub(super) answer_bytes: usize,
     pub(super) registered_brokers: usize,
 }
@@ -77,6 +78,7 @@ impl Limits {
             offsets: self.consumer_offsets,
             locks: self.queue_locks,
             held_pulls: self.held_pulls,
+            keys: self.indexed_keys,
             answers: self.answer_bytes,
             brokers: self.registered_brokers,
             // A broker that nobody registers with needs no places for their topics.

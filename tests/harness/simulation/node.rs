@@ -128,6 +128,7 @@ impl Node {
             offsets: 64,
             locks: 64,
             held_pulls: 16,
+            keys: 256,
             answers: 16 << 10,
             brokers: 8,
             broker_topics: 64,

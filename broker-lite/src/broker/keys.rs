@@ -1,0 +1,54 @@
+//! Messages by their keys.
+
+use rocketlite_core::message::properties::{KEYS, Properties, UNIQ_KEY};
+use rocketlite_core::message::stored::StoredMessage;
+use rocketlite_core::wire::Text;
+
+use super::State;
+
+impl State<'_> {
+    /// Enters the keys of a message that was stored: its id and each word of its `KEYS`
+    /// (`IndexService#buildIndex`).
+    pub(super) fn index_keys(&mut self, record: &StoredMessage<'_>, physical_offset: u64) {
+        for (_, key) in keys(record) {
+            let hash = self.keys.hash(record.topic, key);
+            self.keys.insert(hash, physical_offset);
+        }
+    }
+
+    /// Where the messages of a topic stand that have a key and were stored in these times, the newest first. `unique`: the
+    /// key is their id. Hashes may collide, so the text counts.
+    pub(crate) fn find_by_key(
+        &self,
+        topic: &str,
+        key: &str,
+        unique: bool,
+        times: (i64, i64),
+    ) -> impl Iterator<Item = (u64, usize)> {
+        let records = self.keys.records(self.keys.hash(topic, key)).map(|at| (at, self.log.read(at)));
+        // Behind the first that was evicted all are older.
+        let records = records.map_while(|(at, read)| Some((at, read.ok()?)));
+        let mut last = None;
+        records.filter_map(move |(at, (message, size))| {
+            let in_time = message.store_timestamp >= times.0 && message.store_timestamp <= times.1;
+            let mut own = keys(&message).filter(|(is_id, _)| *is_id || !unique);
+            // A message that names a key twice was entered twice.
+            let wanted = in_time && message.topic == topic && last != Some(at) && own.any(|(_, k)| k == key);
+            if wanted {
+                last = Some(at);
+            }
+            wanted.then_some((at, size))
+        })
+    }
+}
+
+/// The keys of a message, and whether each is its id.
+fn keys<'a>(record: &StoredMessage<'a>) -> impl Iterator<Item = (bool, &'a str)> {
+    let text = |value: Text<'a>| value.as_str().unwrap_or_default();
+    Properties::new(record.properties).iter().flat_map(move |(name, value)| {
+        let id = if name == UNIQ_KEY { text(value) } else { "" };
+        let words = if name == KEYS { text(value) } else { "" };
+        let words = words.split(' ').map(|word| (false, word));
+        core::iter::once((true, id)).chain(words).filter(|(_, key)| !key.is_empty())
+    })
+}

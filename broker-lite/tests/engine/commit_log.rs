@@ -1,6 +1,7 @@
 //! The ring of records against a model that keeps everything.
 
 use core::net::SocketAddr;
+use std::collections::VecDeque;
 
 use rocketlite_broker::{AppendError, CommitLog, ReadError, WhenFull};
 use rocketlite_core::Rng;
@@ -43,7 +44,7 @@ fn laps_without_end_agree_with_a_model() {
         let mut log = CommitLog::new(&mut memory, WhenFull::Evict);
         let mut rng = Rng::new(seed);
         // What is stored: offset, size, mark. The next place to write.
-        let (mut model, mut end): (std::collections::VecDeque<(u64, usize, u8)>, u64) = Default::default();
+        let (mut model, mut end): (VecDeque<(u64, usize, u8)>, u64) = Default::default();
         for round in 0..5000u32 {
             let mark = round.to_le_bytes()[0];
             let largest = u32::try_from(capacity.min(400)).unwrap();
@@ -80,6 +81,75 @@ fn laps_without_end_agree_with_a_model() {
                 assert!(record.body.iter().all(|byte| byte == mark));
             }
         }
+    }
+}
+
+/// A record of the model: its size, what its body is full of, and whether it has to stay.
+type Kept = (usize, u8, bool);
+
+/// Makes room for `size` bytes: what has to stay, and the record with the mark `source`, becomes the newest.
+fn make_room(log: &mut CommitLog<'_>, model: &mut VecDeque<Kept>, size: usize, source: Option<u8>) {
+    while log.lacks_room(size) {
+        let oldest = model.pop_front().unwrap();
+        if oldest.2 || source == Some(oldest.1) {
+            let at = log.requeue_oldest().unwrap();
+            assert_eq!(log.read(at).unwrap().0.body, sized(oldest.0, oldest.1));
+            model.push_back(oldest);
+        } else {
+            assert!(log.evict_oldest(&mut |record, _| assert_eq!(record.body.first(), Some(&oldest.1))));
+        }
+    }
+}
+
+#[test]
+fn what_has_to_stay_moves_on_in_front_of_what_is_new() {
+    for (capacity, seed) in [(1024, 1), (1021, 2), (1600, 3), (3000, 4)] {
+        let mut memory = vec![0xff; capacity];
+        let mut log = CommitLog::new(&mut memory, WhenFull::Evict);
+        let mut rng = Rng::new(seed);
+        let mut model = VecDeque::<Kept>::new();
+        for round in 0..3000u32 {
+            // Marks are those of one record at a time.
+            let mark = round.to_le_bytes()[0];
+            model.iter_mut().filter(|record| record.1 == mark).for_each(|record| record.2 = false);
+            let stays: usize = model.iter().filter(|record| record.2).map(|record| record.0).sum();
+            let size = 93 + rng.below(200) as usize;
+            let source = (!model.is_empty() && rng.below(3) == 0)
+                .then(|| model[rng.below(u32::try_from(model.len()).unwrap()) as usize])
+                .filter(|source| source.1 != mark && stays + 2 * source.0 <= capacity);
+            if let Some((size, body_mark, _)) = source {
+                make_room(&mut log, &mut model, size, Some(body_mark));
+                let offset = log.records().find(|record| record.body.first() == Some(&body_mark));
+                let offset = offset.unwrap().physical_offset.cast_unsigned();
+                log.reserve(size, &mut |_, _| panic!("there is room")).unwrap();
+                let at = log.push_with_body_of(&message(b""), offset).unwrap();
+                assert_eq!(log.read(at).unwrap().0.body, sized(size, body_mark));
+                model.push_back((size, body_mark, false));
+            } else {
+                make_room(&mut log, &mut model, size, None);
+                log.append(&message(&sized(size, mark)), &mut |_, _| panic!("there is room")).unwrap();
+                model.push_back((size, mark, rng.below(4) == 0 && stays + size <= capacity / 3));
+            }
+            let stored = log.records().map(|record| record.body.to_vec());
+            assert!(stored.eq(model.iter().map(|(size, mark, _)| sized(*size, *mark))));
+        }
+    }
+}
+
+#[test]
+fn a_log_full_of_one_record_moves_it_onto_itself() {
+    for rest in [0, 3, 50, 100] {
+        let mut memory = vec![0; 300 + rest];
+        let mut log = CommitLog::new(&mut memory, WhenFull::Evict);
+        assert_eq!(log.requeue_oldest(), None);
+        append(&mut log, 300, 7).unwrap();
+        for _ in 0..20 {
+            let at = log.requeue_oldest().unwrap();
+            assert_eq!((log.min_offset(), log.max_offset()), (at, at + 300));
+            assert_eq!(log.oldest().unwrap().0.body, sized(300, 7));
+        }
+        assert_eq!(log.push_with_body_of(&message(b""), log.min_offset()), Err(AppendError::Full));
+        assert_eq!(log.push_with_body_of(&message(b""), log.max_offset()), Err(AppendError::NoSource));
     }
 }
 

@@ -178,8 +178,8 @@ fn registrations_that_cannot_be_taken_are_refused() {
         server.ask(peer, &good);
         let answer = server.ask(peer, &register("broker-c", "10.0.0.3:10911", TOPICS));
         assert_eq!((answer.code, answer.remark.as_deref()), (1, Some("memory.brokers is full")));
-        let four = TOPICS.replace("\"U\":", "\"V\":{},\"W\":{},\"U\":");
-        let answer = server.ask(peer, &register("broker-b", "10.0.0.2:10911", &four));
+        let five = TOPICS.replace("\"U\":", "\"V\":{},\"W\":{},\"X\":{},\"U\":");
+        let answer = server.ask(peer, &register("broker-b", "10.0.0.2:10911", &five));
         assert_eq!((answer.code, answer.remark.as_deref()), (1, Some("memory.broker_topics is full")));
         assert_eq!(ask_route(server, peer, "T").code, 0, "what fits is known");
     });

@@ -20,7 +20,10 @@ pub(super) fn query(state: &mut State<'_>, request: &Request<'_>) -> Content {
 
 /// Pulling is the only mode there is.
 pub(super) fn set_mode(state: &State<'_>, request: &Request<'_>) -> Content {
-    answer_or_refusal(check_mode(state, request).map(|()| Content::Success), None)
+    let body = json::parse("body", request.command.body);
+    let topic = body.as_ref().map_or(Text::EMPTY, |body| text(body, "topic"));
+    let done = body.map_err(Refusal::from).and_then(|body| check_mode(state, &body));
+    answer_or_refusal(done.map(|()| Content::Success), Some(topic))
 }
 
 fn assign(state: &mut State<'_>, request: &Request<'_>) -> Result<Content, Refusal> {
@@ -125,24 +128,24 @@ fn sorted<'s>(
     core::iter::successors(next(None), move |entry| next(Some(entry.broker_name)))
 }
 
-fn check_mode(state: &State<'_>, request: &Request<'_>) -> Result<(), Refusal> {
-    let body = json::parse("body", request.command.body)?;
-    let (topic, _) = cut_name(text(&body, "topic"));
+fn check_mode(state: &State<'_>, body: &Value<'_>) -> Result<(), Refusal> {
+    let (topic, _) = cut_name(text(body, "topic"));
     if topic.starts_with(RETRY_PREFIX) {
         let remark = Remark::Plain("retry topic is not allowed to set mode");
         return Err(Refusal::new(ResponseCode::NO_PERMISSION, remark));
     }
     if state.topics.find(&topic).is_none() {
-        return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, Remark::Plain("the topic does not exist")));
+        let remark = Remark::About("topic[", "] not exist");
+        return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, remark));
     }
     let mut group = GroupName::new();
-    text(&body, "consumerGroup").copy_to("consumerGroup", &mut group)?;
+    text(body, "consumerGroup").copy_to("consumerGroup", &mut group)?;
     let known = state.groups.find(&group).and_then(|id| state.groups.get(id));
     if known.is_none_or(|group| group.is_deleted) {
         let remark = Remark::Plain("subscription group does not exist");
         return Err(Refusal::new(ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
     }
-    if text(&body, "mode") != "PULL" {
+    if text(body, "mode") != "PULL" {
         let remark = Remark::Plain("the broker does not support POP, the mode must be PULL");
         return Err(Refusal::new(ResponseCode::REQUEST_CODE_NOT_SUPPORTED, remark));
     }

@@ -195,3 +195,68 @@ fn codes_that_are_not_known_are_not_supported() {
         }
     });
 }
+
+fn ask_text(
+    server: &mut Server<'_>,
+    peer: ConnectionId,
+    code: RequestCode,
+    fields: &[(&str, &str)],
+) -> String {
+    let answer = server.ask(peer, &Ask::new(code, fields, b""));
+    assert_eq!(answer.code, 0, "{answer:?}");
+    answer.text().to_string()
+}
+
+#[test]
+fn topics_are_listed_once_whoever_has_them() {
+    with_peer(|server, peer| {
+        server.ask(peer, &Ask::send("T", b"b"));
+        server.ask(peer, &register("broker-b", "10.0.0.2:10911", TOPICS));
+        server.ask(peer, &register("broker-c", "10.0.0.3:10911", TOPICS).with("clusterName", "Other"));
+        let all = ask_text(server, peer, RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER, &[]);
+        assert_eq!(all, r#"{"topicList":["TBW102","DefaultCluster","broker-a","T","U"]}"#);
+        let of = |server: &mut Server<'_>, cluster: &str| {
+            ask_text(server, peer, RequestCode::GET_TOPICS_BY_CLUSTER, &[("cluster", cluster)])
+        };
+        assert_eq!(of(server, "DefaultCluster"), all);
+        assert_eq!(of(server, "Other"), r#"{"topicList":["T","U"]}"#);
+        assert_eq!(of(server, "None"), r#"{"topicList":[]}"#);
+        let own = ask_text(server, peer, RequestCode::GET_SYSTEM_TOPIC_LIST_FROM_NS, &[]);
+        let expected = format!(
+            r#"{{"brokerAddr":"{ADDRESS}","topicList":["DefaultCluster","broker-a","broker-b","Other","broker-c"]}}"#
+        );
+        assert_eq!(own, expected);
+    });
+}
+
+#[test]
+fn a_name_server_forgets_a_topic_of_one_cluster_or_all() {
+    with_peer(|server, peer| {
+        server.ask(peer, &register("broker-b", "10.0.0.2:10911", TOPICS));
+        server.ask(peer, &register("broker-c", "10.0.0.3:10911", TOPICS).with("clusterName", "Other"));
+        let forget = [("topic", "T"), ("clusterName", "Other")];
+        ask_text(server, peer, RequestCode::DELETE_TOPIC_IN_NAMESRV, &forget);
+        let route = ask_route(server, peer, "T");
+        assert!(route.text().contains("broker-b") && !route.text().contains("broker-c"), "{}", route.text());
+        ask_text(server, peer, RequestCode::DELETE_TOPIC_IN_NAMESRV, &[("topic", "T")]);
+        assert_eq!((ask_route(server, peer, "T").code, ask_route(server, peer, "U").code), (17, 0));
+        server.ask(peer, &register("broker-b", "10.0.0.2:10911", TOPICS));
+        assert_eq!(ask_route(server, peer, "T").code, 0, "it was registered again");
+    });
+}
+
+#[test]
+fn there_are_no_settings_in_a_name_server() {
+    with_peer(|server, peer| {
+        let fields = [("namespace", "ORDER_TOPIC_CONFIG"), ("key", "T")];
+        let one = server.ask(peer, &Ask::new(RequestCode::GET_KV_CONFIG, &fields, b""));
+        let text = "No config item, Namespace: ORDER_TOPIC_CONFIG Key: T";
+        assert_eq!((one.code, one.remark.as_deref()), (22, Some(text)));
+        let all = server.ask(peer, &Ask::new(RequestCode::GET_KVLIST_BY_NAMESPACE, &fields[..1], b""));
+        assert_eq!(
+            (all.code, all.remark.unwrap()),
+            (22, "No config item, Namespace: ORDER_TOPIC_CONFIG".into())
+        );
+        assert_eq!(server.ask(peer, &Ask::new(RequestCode::DELETE_KV_CONFIG, &fields, b"")).code, 0);
+    });
+}

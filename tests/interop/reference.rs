@@ -58,7 +58,7 @@ pub(crate) fn java_members(version: &str, name_server: &str) -> Command {
     with(script("java.sh"), &[version, "Members", "--namesrv", name_server])
 }
 
-/// The same of the Go client.
+/// The consumers of the Go client.
 pub(crate) fn go_members(name_server: &str) -> Command {
     with(script("go.sh"), &["members", "--namesrv", name_server])
 }

@@ -13,7 +13,7 @@ use rocketlite_core::wire::code::RequestCode;
 use rocketlite_tests::program::RunningBroker;
 use rocketlite_tests::raw::RawClient;
 
-use crate::admin::{await_brokers, create_topic};
+use crate::admin::{await_brokers, create_topic, eventually};
 use crate::modes::start_patient;
 use crate::reference::Apache;
 
@@ -33,7 +33,7 @@ impl Server {
 
     #[expect(dead_code, reason = "our broker's tests come with its consumers")]
     pub(super) fn rocketlite() -> Self {
-        Self::Rocketlite(RunningBroker::spawn(&["--memory", "--capacity", "512MiB"]))
+        Self::Rocketlite(RunningBroker::spawn(&["--memory", "--capacity", "256MiB"]))
     }
 
     fn addresses(&self) -> (&str, &str) {
@@ -194,8 +194,18 @@ impl Stage {
         self.ask(RequestCode::QUERY_CONSUMER_OFFSET, &fields)
     }
 
+    /// Waits until a group would go on at the end of each queue.
+    pub(super) fn await_commits(&self, group: &str, topic: &str, queues: u32) {
+        for queue in 0..i64::from(queues) {
+            let end = Some(self.max_offset(topic, queue));
+            eventually(&format!("{group}, queue {queue}: all is committed"), || {
+                (self.committed(group, topic, queue) == end).then_some(())
+            });
+        }
+    }
+
     /// The offset that the next message of a queue will have.
-    pub(super) fn max_offset(&self, topic: &str, queue: i64) -> i64 {
+    fn max_offset(&self, topic: &str, queue: i64) -> i64 {
         let queue = queue.to_string();
         self.ask(RequestCode::GET_MAX_OFFSET, &[("topic", topic), ("queueId", &*queue)]).expect("a queue")
     }

@@ -31,8 +31,6 @@ final class LiteMember extends Member {
     void stop() throws Exception {
         stopped = true;
         poller.join();
-        // It would commit by itself when it is polled the next time.
-        consumer.commitSync();
         consumer.shutdown();
     }
 }

@@ -42,6 +42,8 @@ abstract class Member {
         // A 5.x client may skip the heartbeat that announces its first subscription, two of its threads racing for one
         // lock; a 5.x broker then serves it nothing until the next one, which comes after 30 s if not told otherwise.
         consumer.setHeartbeatBrokerInterval(1000);
+        // All the time that a slow machine may need: what takes longer costs the connection, with all that goes on there.
+        consumer.setMqClientApiTimeout(60_000);
         Settings.set(consumer, order.settings());
     }
 

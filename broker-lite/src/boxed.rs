@@ -7,9 +7,13 @@ use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Extent, Slot};
 
 use crate::event::EventPlace;
+use crate::log::IndexChunk;
 use crate::memory::BrokerMemory;
 use crate::outgoing::Outgoing;
-use crate::table::{BrokerTopic, Client, Connection, Queue, RegisteredBroker, Registration, Topic};
+use crate::table::{
+    BrokerTopic, Client, Connection, ConsumerGroup, ConsumerOffset, HeldPull, Queue, QueueLock,
+    RegisteredBroker, Registration, Subscription, Topic,
+};
 
 /// How much a broker can hold, see [`BrokerMemory`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +35,22 @@ pub struct BrokerLimits {
     pub topics: usize,
     /// Queues of all topics together.
     pub queues: usize,
+    /// Pieces of the index, each of 16 messages of a queue.
+    pub index: usize,
     /// Groups of clients.
     pub clients: usize,
+    /// Consumer groups.
+    pub groups: usize,
+    /// Topics that groups subscribe to, all groups together.
+    pub subscriptions: usize,
+    /// Queues that groups consume, all groups together.
+    pub offsets: usize,
+    /// Queues that groups consume in order, all groups together.
+    pub locks: usize,
+    /// Pulls that wait for a message.
+    pub held_pulls: usize,
+    /// Bytes of answers that are made once and wait to be sent.
+    pub answers: usize,
     /// Brokers that register here.
     pub brokers: usize,
     /// Topics of brokers that register here.
@@ -56,8 +74,21 @@ pub struct BoxedMemory {
     topics: Box<[Slot<Topic>]>,
     topic_index: Box<[u16]>,
     queues: Box<[Queue]>,
+    index: Box<[IndexChunk]>,
     clients: Box<[Slot<Client>]>,
     client_index: Box<[u16]>,
+    groups: Box<[Slot<ConsumerGroup>]>,
+    group_index: Box<[u16]>,
+    subscriptions: Box<[Slot<Subscription>]>,
+    subscription_index: Box<[u16]>,
+    offsets: Box<[Slot<ConsumerOffset>]>,
+    offset_index: Box<[u16]>,
+    locks: Box<[Slot<QueueLock>]>,
+    lock_index: Box<[u16]>,
+    held_pulls: Box<[Slot<HeldPull>]>,
+    held_pull_index: Box<[u16]>,
+    answers: Box<[u8]>,
+    answer_extents: Box<[Extent]>,
     brokers: Box<[Slot<RegisteredBroker>]>,
     broker_topics: Box<[Slot<BrokerTopic>]>,
     broker_topic_index: Box<[u16]>,
@@ -80,8 +111,21 @@ impl BoxedMemory {
             topics: boxed(limits.topics),
             topic_index: boxed(limits.topics.saturating_mul(2)),
             queues: boxed(limits.queues),
+            index: boxed(limits.index),
             clients: boxed(limits.clients),
-            client_index: boxed(limits.clients.saturating_mul(4)),
+            client_index: boxed(limits.clients.saturating_mul(6)),
+            groups: boxed(limits.groups),
+            group_index: boxed(limits.groups.saturating_mul(2)),
+            subscriptions: boxed(limits.subscriptions),
+            subscription_index: boxed(limits.subscriptions.saturating_mul(2)),
+            offsets: boxed(limits.offsets),
+            offset_index: boxed(limits.offsets.saturating_mul(2)),
+            locks: boxed(limits.locks),
+            lock_index: boxed(limits.locks.saturating_mul(2)),
+            held_pulls: boxed(limits.held_pulls),
+            held_pull_index: boxed(limits.held_pulls.saturating_mul(4)),
+            answers: vec![0; limits.answers].into_boxed_slice(),
+            answer_extents: boxed(limits.connections),
             brokers: boxed(limits.brokers),
             broker_topics: boxed(limits.broker_topics),
             broker_topic_index: boxed(limits.broker_topics.saturating_mul(2)),
@@ -103,8 +147,21 @@ impl BoxedMemory {
             topics: &mut self.topics,
             topic_index: &mut self.topic_index,
             queues: &mut self.queues,
+            index: &mut self.index,
             clients: &mut self.clients,
             client_index: &mut self.client_index,
+            groups: &mut self.groups,
+            group_index: &mut self.group_index,
+            subscriptions: &mut self.subscriptions,
+            subscription_index: &mut self.subscription_index,
+            offsets: &mut self.offsets,
+            offset_index: &mut self.offset_index,
+            locks: &mut self.locks,
+            lock_index: &mut self.lock_index,
+            held_pulls: &mut self.held_pulls,
+            held_pull_index: &mut self.held_pull_index,
+            answers: &mut self.answers,
+            answer_extents: &mut self.answer_extents,
             brokers: &mut self.brokers,
             broker_topics: &mut self.broker_topics,
             broker_topic_index: &mut self.broker_topic_index,

@@ -1,8 +1,11 @@
 //! [`Broker`]: the engine. It takes frames apart, hands each request to the part that answers it, and knows
 //! nothing of what requests mean.
 
+mod consumers;
 mod name_servers;
+mod pulls;
 mod state;
+mod store;
 mod timers;
 mod transmit;
 
@@ -20,8 +23,9 @@ use crate::event::{BrokerEvent, Counters, DisconnectReason};
 use crate::log::CommitLog;
 use crate::memory::BrokerMemory;
 use crate::receive;
-use crate::table::{Client, Link, Queue, RegisteredBroker, Topic};
+use crate::table::{Client, ConsumerGroup, Link, Queue, RegisteredBroker, Topic};
 
+pub(crate) use consumers::{NoRoom, RETRY_PREFIX};
 pub(crate) use state::State;
 
 /// A broker and name server on one port.
@@ -130,6 +134,17 @@ impl<'m> Broker<'m> {
         self.state.clients.iter()
     }
 
+    /// The consumer groups, whether they have members or not.
+    pub fn consumer_groups(&self) -> impl Iterator<Item = &ConsumerGroup> {
+        self.state.groups.iter().map(|(_, group)| group)
+    }
+
+    /// How far a group has come in one queue: the offset of the next message to consume.
+    pub fn consumer_offset(&self, group: &str, topic: &str, queue_id: i32) -> Option<i64> {
+        let (group, topic) = (self.state.groups.find(group)?, self.state.topics.find(topic)?);
+        self.state.offsets.get(group, topic, queue_id)
+    }
+
     /// The brokers that registered here.
     pub fn registered_brokers(&self) -> impl Iterator<Item = &RegisteredBroker> {
         self.state.brokers.iter()
@@ -222,6 +237,7 @@ impl Engine for Broker<'_> {
     fn handle_timeout(&mut self, now: Instant) {
         self.state.advance(now);
         self.handle_tick();
+        self.state.retry_pulls();
         while let Some(connection) = self.state.silent_name_server() {
             self.close(connection, DisconnectReason::Idle);
         }

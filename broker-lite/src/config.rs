@@ -12,7 +12,7 @@ use rocketlite_core::message::validate::check_broker_topic;
 use rocketlite_core::wire::frame::DEFAULT_MAX_FRAME;
 
 use crate::memory::BrokerMemory;
-use crate::table::{ClientTable, NameIndex};
+use crate::table::{ClientTable, HeldPullTable, NameIndex};
 
 /// Settings of a [`Broker`](crate::Broker). [`BrokerConfig::new`] gives the reference's defaults.
 #[derive(Debug, Clone)]
@@ -45,6 +45,16 @@ pub struct BrokerConfig<'m> {
     /// How often a consumer may fail with a message before it is a dead letter, if the sender names no number.
     /// Default 16 (`SubscriptionGroupConfig#retryMaxTimes`).
     pub retry_max_times: i32,
+    /// Whether a consumer group is made when it is first heard of. Default true (`autoCreateSubscriptionGroup`).
+    pub auto_create_groups: bool,
+    /// Most bytes of messages in the answer to one pull; the first message always goes. Default 256 KiB
+    /// (`maxTransferBytesOnMessageInMemory`).
+    pub max_pull_bytes: usize,
+    /// The longest that a pull may wait for a message, whatever it asks for: clients give up after 30 s. Default 28 s.
+    pub max_pull_hold: Duration,
+    /// A queue that is consumed in order is free for others when its owner has not renewed its lock for so long.
+    /// Default 60 s (`rocketmq.broker.rebalance.lockMaxLiveTime`).
+    pub lock_timeout: Duration,
     /// Frames that may wait for one connection, at least 1; then no more requests are taken from it. Default 64.
     pub max_pending: usize,
     /// A connection on which nothing moves for so long is closed. Default 120 s (`serverChannelMaxIdleTimeSeconds`).
@@ -87,6 +97,10 @@ impl<'m> BrokerConfig<'m> {
             region_id: "DefaultRegion",
             trace_on: true,
             retry_max_times: 16,
+            auto_create_groups: true,
+            max_pull_bytes: 256 * 1024,
+            max_pull_hold: Duration::from_secs(28),
+            lock_timeout: Duration::from_mins(1),
             max_pending: 64,
             idle_timeout: Duration::from_mins(2),
             frame_timeout: Duration::from_secs(30),
@@ -148,6 +162,7 @@ impl<'m> BrokerConfig<'m> {
             ("frame_timeout", self.frame_timeout),
             ("stalled_frame_timeout", self.stalled_frame_timeout),
             ("client_timeout", self.client_timeout),
+            ("lock_timeout", self.lock_timeout),
             ("broker_timeout", self.broker_timeout),
             ("registration_period", self.registration_period),
             ("registration_timeout", self.registration_timeout),
@@ -178,8 +193,19 @@ impl<'m> BrokerConfig<'m> {
             memory.client_index.len(),
             ClientTable::least_index(memory.clients.len()),
         )?;
-        let topics = memory.broker_topics.len();
-        least("memory.broker_topic_index", memory.broker_topic_index.len(), NameIndex::least_memory(topics))
+        for (setting, words, entries) in [
+            ("memory.broker_topic_index", memory.broker_topic_index.len(), memory.broker_topics.len()),
+            ("memory.group_index", memory.group_index.len(), memory.groups.len()),
+            ("memory.subscription_index", memory.subscription_index.len(), memory.subscriptions.len()),
+            ("memory.offset_index", memory.offset_index.len(), memory.offsets.len()),
+            ("memory.lock_index", memory.lock_index.len(), memory.locks.len()),
+        ] {
+            least(setting, words, NameIndex::least_memory(entries))?;
+        }
+        let held = HeldPullTable::least_index(memory.held_pulls.len());
+        least("memory.held_pull_index", memory.held_pull_index.len(), held)?;
+        // A batch may begin a piece of its queue's index with each 16 of its messages.
+        least("memory.index", memory.index.len(), 2)
     }
 }
 

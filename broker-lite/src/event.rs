@@ -101,6 +101,8 @@ pub enum DisconnectReason {
     Idle,
     /// A frame was still incomplete after `frame_timeout`, or did not go on while others waited for its memory.
     SlowFrame,
+    /// An answer was not read for `stalled_frame_timeout` while others wanted its memory.
+    UnreadAnswer,
     /// Half of an answer was sent, and what it was made of changed or was evicted.
     LostAnswer,
 }
@@ -136,6 +138,10 @@ pub struct Counters {
     pub evicted_messages: u64,
     /// Bytes of their records.
     pub evicted_bytes: u64,
+    /// Messages handed to consumers.
+    pub pulled_messages: u64,
+    /// Bytes of their records.
+    pub pulled_bytes: u64,
     /// Bytes handed to the driver.
     pub transmitted_bytes: u64,
     /// Connections accepted.

@@ -27,6 +27,7 @@ mod boxed;
 mod broker;
 mod config;
 mod event;
+mod filter;
 mod log;
 mod memory;
 mod outgoing;
@@ -38,10 +39,11 @@ pub use boxed::{BoxedMemory, BrokerLimits};
 pub use broker::{Broker, Full};
 pub use config::{BrokerConfig, ConfigError, ConfigProblem, WhenFull};
 pub use event::{BrokerEvent, Counters, DisconnectReason, EventPlace, RegistrationFailure};
-pub use log::{AppendError, CommitLog, ReadError, Records};
+pub use log::{AppendError, CommitLog, IndexChunk, ReadError, Records};
 pub use memory::{BrokerMemory, BrokerStorage};
 pub use outgoing::Outgoing;
 pub use table::{
-    BrokerTopic, Client, ClientId, ClientRole, Connection, GroupName, Name, Queue, RegisteredBroker,
-    Registration, Topic,
+    BrokerTopic, Client, ClientId, ClientRole, Connection, ConsumeFromWhere, ConsumeType, ConsumerGroup,
+    ConsumerOffset, Consumption, GroupName, HeldPull, MessageModel, Name, Queue, QueueLock, RegisteredBroker,
+    Registration, Subscription, Topic,
 };

@@ -4,8 +4,12 @@ use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Extent, Slot};
 
 use crate::event::EventPlace;
+use crate::log::IndexChunk;
 use crate::outgoing::Outgoing;
-use crate::table::{BrokerTopic, Client, Connection, Queue, RegisteredBroker, Registration, Topic};
+use crate::table::{
+    BrokerTopic, Client, Connection, ConsumerGroup, ConsumerOffset, HeldPull, Queue, QueueLock,
+    RegisteredBroker, Registration, Subscription, Topic,
+};
 
 /// Every slice a [`Broker`](crate::Broker) works in. What is in them at first does not matter.
 ///
@@ -33,10 +37,36 @@ pub struct BrokerMemory<'m> {
     pub topic_index: &'m mut [u16],
     /// One for each queue of all topics, the larger of a topic's two numbers counting.
     pub queues: &'m mut [Queue],
+    /// What consumers read the log by: one for each 16 messages of a queue, and one more for each queue that is in use.
+    pub index: &'m mut [IndexChunk],
     /// One for each group that each client works for.
     pub clients: &'m mut [Slot<Client>],
-    /// Four for each of `clients`.
+    /// Six for each of `clients`.
     pub client_index: &'m mut [u16],
+    /// One for each consumer group.
+    pub groups: &'m mut [Slot<ConsumerGroup>],
+    /// Two for each of `groups`.
+    pub group_index: &'m mut [u16],
+    /// One for each topic that a group subscribes to; its own retry topic is one.
+    pub subscriptions: &'m mut [Slot<Subscription>],
+    /// Two for each of `subscriptions`.
+    pub subscription_index: &'m mut [u16],
+    /// One for each queue that a group consumes.
+    pub offsets: &'m mut [Slot<ConsumerOffset>],
+    /// Two for each of `offsets`.
+    pub offset_index: &'m mut [u16],
+    /// One for each queue that a group consumes in order.
+    pub locks: &'m mut [Slot<QueueLock>],
+    /// Two for each of `locks`.
+    pub lock_index: &'m mut [u16],
+    /// One for each pull that waits for a message.
+    pub held_pulls: &'m mut [Slot<HeldPull>],
+    /// Four for each of `held_pulls`.
+    pub held_pull_index: &'m mut [u16],
+    /// Bodies of answers that are made once and wait to be sent: lists of members, locks, topics, figures.
+    pub answers: &'m mut [u8],
+    /// One for each of those bodies.
+    pub answer_extents: &'m mut [Extent],
     /// One for each broker that registers here.
     pub brokers: &'m mut [Slot<RegisteredBroker>],
     /// One for each topic of each broker that registers here.
@@ -56,11 +86,12 @@ pub struct BrokerMemory<'m> {
 ///
 /// | parameter | is the number of |
 /// | --- | --- |
-/// | `LOG`, `FRAMES`, `SCRATCH` | bytes of the commit log, of frames that arrive in parts, of properties at work |
-/// | `CONNECTIONS` | connections, each of which may have a frame that arrives in parts |
+/// | `LOG`, `FRAMES`, `SCRATCH`, `ANSWERS` | bytes of the commit log, of frames that arrive in parts, of properties at work, of answers made once |
+/// | `CONNECTIONS` | connections, each of which may have a frame that arrives in parts, a pull that waits and an answer made once |
 /// | `OUTGOING` | frames that wait to be sent |
-/// | `TOPICS`, `QUEUES` | topics and their queues, and the same for brokers that register here (`TOPICS` together) |
-/// | `CLIENTS` | groups of clients |
+/// | `TOPICS`, `QUEUES` | topics and their queues, and the same for brokers that register here (`TOPICS` together); a group can consume and lock `QUEUES` queues |
+/// | `CHUNKS` | pieces of the index, each of 16 messages of a queue |
+/// | `CLIENTS` | groups of clients; four times as many subscriptions |
 /// | `PEERS` | brokers that register here, and name servers to register with |
 /// | `EVENTS` | events that wait to be taken |
 #[derive(Debug)]
@@ -68,10 +99,12 @@ pub struct BrokerStorage<
     const LOG: usize,
     const FRAMES: usize,
     const SCRATCH: usize,
+    const ANSWERS: usize,
     const CONNECTIONS: usize,
     const OUTGOING: usize,
     const TOPICS: usize,
     const QUEUES: usize,
+    const CHUNKS: usize,
     const CLIENTS: usize,
     const PEERS: usize,
     const EVENTS: usize,
@@ -86,8 +119,21 @@ pub struct BrokerStorage<
     topics: [Slot<Topic>; TOPICS],
     topic_index: [[u16; 2]; TOPICS],
     queues: [Queue; QUEUES],
+    index: [IndexChunk; CHUNKS],
     clients: [Slot<Client>; CLIENTS],
-    client_index: [[u16; 4]; CLIENTS],
+    client_index: [[u16; 6]; CLIENTS],
+    groups: [Slot<ConsumerGroup>; CLIENTS],
+    group_index: [[u16; 2]; CLIENTS],
+    subscriptions: [[Slot<Subscription>; 4]; CLIENTS],
+    subscription_index: [[u16; 8]; CLIENTS],
+    offsets: [Slot<ConsumerOffset>; QUEUES],
+    offset_index: [[u16; 2]; QUEUES],
+    locks: [Slot<QueueLock>; QUEUES],
+    lock_index: [[u16; 2]; QUEUES],
+    held_pulls: [Slot<HeldPull>; CONNECTIONS],
+    held_pull_index: [[u16; 4]; CONNECTIONS],
+    answers: [u8; ANSWERS],
+    answer_extents: [Extent; CONNECTIONS],
     brokers: [Slot<RegisteredBroker>; PEERS],
     broker_topics: [Slot<BrokerTopic>; TOPICS],
     broker_topic_index: [[u16; 2]; TOPICS],
@@ -99,14 +145,30 @@ impl<
     const LOG: usize,
     const FRAMES: usize,
     const SCRATCH: usize,
+    const ANSWERS: usize,
     const CONNECTIONS: usize,
     const OUTGOING: usize,
     const TOPICS: usize,
     const QUEUES: usize,
+    const CHUNKS: usize,
     const CLIENTS: usize,
     const PEERS: usize,
     const EVENTS: usize,
-> BrokerStorage<LOG, FRAMES, SCRATCH, CONNECTIONS, OUTGOING, TOPICS, QUEUES, CLIENTS, PEERS, EVENTS>
+>
+    BrokerStorage<
+        LOG,
+        FRAMES,
+        SCRATCH,
+        ANSWERS,
+        CONNECTIONS,
+        OUTGOING,
+        TOPICS,
+        QUEUES,
+        CHUNKS,
+        CLIENTS,
+        PEERS,
+        EVENTS,
+    >
 {
     /// All of it unused, and all of it zero, so that a `static` costs no flash.
     pub const fn new() -> Self {
@@ -121,8 +183,21 @@ impl<
             topics: [const { Slot::EMPTY }; TOPICS],
             topic_index: [[0; 2]; TOPICS],
             queues: [Queue::EMPTY; QUEUES],
+            index: [const { IndexChunk::EMPTY }; CHUNKS],
             clients: [const { Slot::EMPTY }; CLIENTS],
-            client_index: [[0; 4]; CLIENTS],
+            client_index: [[0; 6]; CLIENTS],
+            groups: [const { Slot::EMPTY }; CLIENTS],
+            group_index: [[0; 2]; CLIENTS],
+            subscriptions: [const { [const { Slot::EMPTY }; 4] }; CLIENTS],
+            subscription_index: [[0; 8]; CLIENTS],
+            offsets: [const { Slot::EMPTY }; QUEUES],
+            offset_index: [[0; 2]; QUEUES],
+            locks: [const { Slot::EMPTY }; QUEUES],
+            lock_index: [[0; 2]; QUEUES],
+            held_pulls: [const { Slot::EMPTY }; CONNECTIONS],
+            held_pull_index: [[0; 4]; CONNECTIONS],
+            answers: [0; ANSWERS],
+            answer_extents: [Extent::EMPTY; CONNECTIONS],
             brokers: [const { Slot::EMPTY }; PEERS],
             broker_topics: [const { Slot::EMPTY }; TOPICS],
             broker_topic_index: [[0; 2]; TOPICS],
@@ -144,8 +219,21 @@ impl<
             topics: &mut self.topics,
             topic_index: self.topic_index.as_flattened_mut(),
             queues: &mut self.queues,
+            index: &mut self.index,
             clients: &mut self.clients,
             client_index: self.client_index.as_flattened_mut(),
+            groups: &mut self.groups,
+            group_index: self.group_index.as_flattened_mut(),
+            subscriptions: self.subscriptions.as_flattened_mut(),
+            subscription_index: self.subscription_index.as_flattened_mut(),
+            offsets: &mut self.offsets,
+            offset_index: self.offset_index.as_flattened_mut(),
+            locks: &mut self.locks,
+            lock_index: self.lock_index.as_flattened_mut(),
+            held_pulls: &mut self.held_pulls,
+            held_pull_index: self.held_pull_index.as_flattened_mut(),
+            answers: &mut self.answers,
+            answer_extents: &mut self.answer_extents,
             brokers: &mut self.brokers,
             broker_topics: &mut self.broker_topics,
             broker_topic_index: self.broker_topic_index.as_flattened_mut(),
@@ -159,15 +247,30 @@ impl<
     const LOG: usize,
     const FRAMES: usize,
     const SCRATCH: usize,
+    const ANSWERS: usize,
     const CONNECTIONS: usize,
     const OUTGOING: usize,
     const TOPICS: usize,
     const QUEUES: usize,
+    const CHUNKS: usize,
     const CLIENTS: usize,
     const PEERS: usize,
     const EVENTS: usize,
 > Default
-    for BrokerStorage<LOG, FRAMES, SCRATCH, CONNECTIONS, OUTGOING, TOPICS, QUEUES, CLIENTS, PEERS, EVENTS>
+    for BrokerStorage<
+        LOG,
+        FRAMES,
+        SCRATCH,
+        ANSWERS,
+        CONNECTIONS,
+        OUTGOING,
+        TOPICS,
+        QUEUES,
+        CHUNKS,
+        CLIENTS,
+        PEERS,
+        EVENTS,
+    >
 {
     fn default() -> Self {
         Self::new()

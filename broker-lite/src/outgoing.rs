@@ -5,6 +5,7 @@
 //! part of the value, or can be told to have changed.
 
 mod cluster;
+mod pulled;
 mod registration;
 mod remark;
 
@@ -14,19 +15,21 @@ use rocketlite_core::message::id::OffsetMessageId;
 use rocketlite_core::message::stored;
 use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::{LanguageCode, RequestCode, ResponseCode, version};
-use rocketlite_core::wire::command::{CommandHead, FLAG_RESPONSE, FrameEncoder};
+use rocketlite_core::wire::command::{CommandHead, FLAG_ONE_WAY, FLAG_RESPONSE, FrameEncoder};
 use rocketlite_core::wire::cursor::Writer;
 use rocketlite_core::wire::fields::{FieldWriter, SerializeType};
 use rocketlite_core::wire::header::{
+    EarliestStoreTimeResponseHeader, NotifyConsumerIdsChangedRequestHeader, QueueOffsetResponseHeader,
     RegisterBrokerRequestHeader, SendMessageResponseHeader, UnregisterBrokerRequestHeader,
 };
 use rocketlite_core::wire::route::{MASTER_ID, RouteEntry, put_topic_route};
-use rocketlite_core::{Address, SlotId};
+use rocketlite_core::{Address, Arena, Extent, SlotId};
 
 use crate::config::BrokerConfig;
 use crate::log::CommitLog;
-use crate::table::{BrokerTable, Name, TopicTable};
+use crate::table::{BrokerTable, GroupName, Name, TopicTable};
 
+pub(crate) use pulled::{MAX_PULL_MESSAGES, PullStatus, Pulled};
 pub(crate) use remark::Remark;
 use remark::RemarkText;
 
@@ -61,8 +64,18 @@ pub(crate) enum Content {
     Cluster { version: u32 },
     /// A stored message.
     Record { physical_offset: u64, size: usize },
-    /// A request: this broker has that many topics.
-    RegisterBroker { topics: usize },
+    /// The answer to a pull.
+    Pulled(Pulled),
+    /// A queue offset.
+    QueueOffset(i64),
+    /// A time in milliseconds since 1970.
+    StoreTime(i64),
+    /// A body that was made when the request came.
+    Made { body: Extent },
+    /// A request: this broker has these topics. As long as they have this version, they are the same.
+    RegisterBroker { version: u32 },
+    /// A request: the members of a consumer group changed.
+    ConsumersChanged { group: GroupName },
     /// A request: this broker ends.
     UnregisterBroker,
 }
@@ -75,6 +88,7 @@ pub(crate) struct Sources<'s, 'm> {
     pub(crate) log: &'s CommitLog<'m>,
     pub(crate) topics: &'s TopicTable<'m>,
     pub(crate) brokers: &'s BrokerTable<'m>,
+    pub(crate) bodies: &'s Arena<'m>,
     /// When the broker started, in milliseconds since 1970.
     pub(crate) started: i64,
     /// The other end of the connection, if it connected itself.
@@ -112,41 +126,14 @@ impl Outgoing {
         Self { next: None, serialize_type, opaque, content }
     }
 
-    /// Before the first byte is written: what is no longer there is not promised.
-    pub(crate) fn prepare(&mut self, from: &Sources<'_, '_>) {
-        match &mut self.content {
-            Content::Route { version, topic } => {
-                *version = from.brokers.version();
-                if from.routes(topic).next().is_none() {
-                    let (code, remark) = (ResponseCode::TOPIC_NOT_EXIST, Remark::NoRoute);
-                    let topic = core::mem::take(topic);
-                    self.content = Content::Failure { code, remark, topic, of_send: false };
-                }
-            }
-            Content::Cluster { version } => *version = from.brokers.version(),
-            Content::Record { physical_offset, .. } if *physical_offset < from.log.min_offset() => {
-                let remark = Remark::NoMessage(i64::try_from(*physical_offset).unwrap_or(i64::MAX));
-                self.content = Content::Failure {
-                    code: ResponseCode::SYSTEM_ERROR,
-                    remark,
-                    topic: Name::new(),
-                    of_send: false,
-                };
-            }
-            // They were stored, and that is what matters; the ids of evicted messages lead nowhere.
-            Content::Sent { physical_offset, messages, .. } if *physical_offset < from.log.min_offset() => {
-                *messages = 1;
-            }
-            _ => {}
-        }
-    }
-
     /// Whether the frame still comes out as it did when its first byte was written.
     pub(crate) fn is_intact(&self, from: &Sources<'_, '_>) -> bool {
         match &self.content {
             Content::Route { version, .. } | Content::Cluster { version } => {
                 *version == from.brokers.version()
             }
+            Content::RegisterBroker { version } => *version == from.topics.version(),
+            Content::Pulled(pulled) => pulled.is_intact(from),
             Content::Sent { messages: 0 | 1, .. } => true,
             Content::Record { physical_offset, .. } | Content::Sent { physical_offset, .. } => {
                 *physical_offset >= from.log.min_offset()
@@ -169,6 +156,11 @@ impl Outgoing {
             }
             Content::RegisterBroker { .. } => (RequestCode::REGISTER_BROKER.0, 0),
             Content::UnregisterBroker => (RequestCode::UNREGISTER_BROKER.0, 0),
+            Content::ConsumersChanged { .. } => (RequestCode::NOTIFY_CONSUMER_IDS_CHANGED.0, FLAG_ONE_WAY),
+            Content::Pulled(pulled) => {
+                let _ = remark_text.push_str(pulled.status.name());
+                (pulled.status.code().0, FLAG_RESPONSE)
+            }
             _ => (ResponseCode::SUCCESS.0, FLAG_RESPONSE),
         };
         let mut frame = FrameEncoder::begin(
@@ -194,6 +186,58 @@ impl Outgoing {
 const BROKER_VERSION: i32 = version::V5_4_0;
 
 impl Content {
+    /// Whether what it says depends on what the broker knows when it is sent.
+    pub(crate) const fn may_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Route { .. }
+                | Self::Cluster { .. }
+                | Self::RegisterBroker { .. }
+                | Self::Record { .. }
+                | Self::Pulled(_)
+                | Self::Sent { .. }
+        )
+    }
+
+    /// The memory that it takes beside its own.
+    pub(crate) const fn body(&self) -> Extent {
+        match self {
+            Self::Made { body } => *body,
+            _ => Extent::EMPTY,
+        }
+    }
+
+    /// Before the first byte is written: what is no longer there is not promised.
+    pub(crate) fn prepare(&mut self, from: &Sources<'_, '_>) {
+        match self {
+            Self::Route { version, topic } => {
+                *version = from.brokers.version();
+                if from.routes(topic).next().is_none() {
+                    let (code, remark) = (ResponseCode::TOPIC_NOT_EXIST, Remark::NoRoute);
+                    let topic = core::mem::take(topic);
+                    *self = Self::Failure { code, remark, topic, of_send: false };
+                }
+            }
+            Self::Cluster { version } => *version = from.brokers.version(),
+            Self::RegisterBroker { version } => *version = from.topics.version(),
+            Self::Pulled(pulled) => pulled.prepare(from),
+            Self::Record { physical_offset, .. } if *physical_offset < from.log.min_offset() => {
+                let remark = Remark::NoMessage(i64::try_from(*physical_offset).unwrap_or(i64::MAX));
+                *self = Self::Failure {
+                    code: ResponseCode::SYSTEM_ERROR,
+                    remark,
+                    topic: Name::new(),
+                    of_send: false,
+                };
+            }
+            // They were stored, and that is what matters; the ids of evicted messages lead nowhere.
+            Self::Sent { physical_offset, messages, .. } if *physical_offset < from.log.min_offset() => {
+                *messages = 1;
+            }
+            _ => {}
+        }
+    }
+
     fn put_fields(&self, from: &Sources<'_, '_>, fields: &mut FieldWriter<'_, '_>) {
         let config = from.config;
         match self {
@@ -214,6 +258,15 @@ impl Content {
                     trace_on: Some(if config.trace_on { "true" } else { "false" }.into()),
                 };
                 header.encode(fields);
+            }
+            Self::Pulled(pulled) => pulled.header().encode(fields),
+            Self::QueueOffset(offset) => QueueOffsetResponseHeader { offset: *offset }.encode(fields),
+            Self::StoreTime(timestamp) => {
+                EarliestStoreTimeResponseHeader { timestamp: *timestamp }.encode(fields);
+            }
+            Self::ConsumersChanged { group } => {
+                let consumer_group = group.as_str().into();
+                NotifyConsumerIdsChangedRequestHeader { consumer_group }.encode(fields);
             }
             Self::RegisterBroker { .. } => {
                 let header = RegisterBrokerRequestHeader {
@@ -249,7 +302,9 @@ impl Content {
             Self::Record { physical_offset, size } => {
                 writer.put(from.log.bytes(*physical_offset, *size).unwrap_or_default());
             }
-            Self::RegisterBroker { topics } => registration::put_topics(writer, from, *topics),
+            Self::Pulled(pulled) => pulled.put_records(writer, from),
+            Self::Made { body } => writer.put(from.bodies.get(*body)),
+            Self::RegisterBroker { .. } => registration::put_topics(writer, from),
             _ => {}
         }
     }

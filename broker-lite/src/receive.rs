@@ -1,6 +1,12 @@
 //! Requests and their answers, one file for each kind.
 
+mod client_config;
+mod consumer_list;
+mod consumer_offset;
 mod heartbeat;
+mod lock_queues;
+mod pull_message;
+mod queue_offset;
 mod register_broker;
 mod route;
 mod send_message;
@@ -11,7 +17,7 @@ use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::{RequestCode, ResponseCode};
 use rocketlite_core::wire::command::RemotingCommand;
 
-use crate::broker::State;
+use crate::broker::{NoRoom, State};
 use crate::outgoing::{Content, Remark};
 use crate::table::{Link, Name};
 
@@ -58,6 +64,18 @@ impl From<rocketlite_core::wire::DecodeError> for Refusal {
     }
 }
 
+impl From<NoRoom> for Refusal {
+    fn from(NoRoom(setting): NoRoom) -> Self {
+        Self::new(ResponseCode::SYSTEM_ERROR, Remark::Full(setting))
+    }
+}
+
+/// The answer, or why there is none. `subject` is what its text is about: a topic or a group.
+fn answer_or_refusal(answer: Result<Content, Refusal>, subject: Option<Text<'_>>) -> Content {
+    let about = |refusal: Refusal| refusal.answer_about(subject.map_or(Name::new(), |text| cut_name(text).0));
+    answer.unwrap_or_else(about)
+}
+
 /// Acts on a command; there is room for one answer to it.
 pub(crate) fn command(state: &mut State<'_>, connection: ConnectionId, command: &RemotingCommand<'_>) {
     if command.is_response() {
@@ -68,11 +86,17 @@ pub(crate) fn command(state: &mut State<'_>, connection: ConnectionId, command: 
         return;
     }
     state.counters.requests = state.counters.requests.saturating_add(1);
-    let content = answer(state, &Request { connection, command });
-    state.respond(connection, command, content);
+    let request = Request { connection, command };
+    let content = match RequestCode(command.code) {
+        RequestCode::PULL_MESSAGE | RequestCode::LITE_PULL_MESSAGE => pull_message::pull(state, &request),
+        _ => Some(answer(state, &request)),
+    };
+    if let Some(content) = content {
+        state.respond(connection, command, content);
+    }
 }
 
-/// Which part answers a request, by its code and nothing else.
+/// Which part answers a request, by its code and nothing else. A pull may be answered later, so it is not among them.
 fn answer(state: &mut State<'_>, request: &Request<'_>) -> Content {
     match RequestCode(request.command.code) {
         RequestCode::SEND_MESSAGE | RequestCode::SEND_MESSAGE_V2 | RequestCode::SEND_BATCH_MESSAGE => {
@@ -82,6 +106,16 @@ fn answer(state: &mut State<'_>, request: &Request<'_>) -> Content {
         RequestCode::GET_BROKER_CLUSTER_INFO => Content::Cluster { version: state.brokers.version() },
         RequestCode::HEART_BEAT => heartbeat::heartbeat(state, request),
         RequestCode::UNREGISTER_CLIENT => heartbeat::unregister(state, request),
+        RequestCode::CHECK_CLIENT_CONFIG => client_config::check(request),
+        RequestCode::GET_CONSUMER_LIST_BY_GROUP => consumer_list::list(state, request),
+        RequestCode::QUERY_CONSUMER_OFFSET => consumer_offset::query(state, request),
+        RequestCode::UPDATE_CONSUMER_OFFSET => consumer_offset::update(state, request),
+        RequestCode::GET_MAX_OFFSET => queue_offset::max(state, request),
+        RequestCode::GET_MIN_OFFSET => queue_offset::min(state, request),
+        RequestCode::SEARCH_OFFSET_BY_TIMESTAMP => queue_offset::search(state, request),
+        RequestCode::GET_EARLIEST_MSG_STORETIME => queue_offset::earliest_store_time(state, request),
+        RequestCode::LOCK_BATCH_MQ => lock_queues::lock(state, request),
+        RequestCode::UNLOCK_BATCH_MQ => lock_queues::unlock(state, request),
         RequestCode::VIEW_MESSAGE_BY_ID => view_message::view(state, request),
         RequestCode::REGISTER_BROKER => register_broker::register(state, request),
         RequestCode::UNREGISTER_BROKER => register_broker::unregister(state, request),

@@ -1,6 +1,8 @@
 //! What the program logs: to the standard error, as much as `RUST_LOG` wants.
 
+use rocketlite_core::wire::code::RequestCode;
 use rocketlite_tests::program::{RunningBroker, rocketlite, run};
+use rocketlite_tests::raw::RawClient;
 
 use crate::{send, stored};
 
@@ -9,7 +11,12 @@ fn a_broker_tells_its_operator_what_changes_unless_it_is_told_otherwise() {
     let mut command = rocketlite(&["broker", "--listen", "127.0.0.1:0"]);
     command.env_remove("RUST_LOG");
     let broker = RunningBroker::of(command);
-    stored(&send(&broker, &["--topic", "Logged", "--body", "x", "--group", "g", "--json"]));
+    stored(&send(&broker, &["--topic", "Logged", "--body", "x", "--json"]));
+    // A program that sends one message may be gone before its first heartbeat; this one has been answered.
+    let heartbeat = br#"{"clientID":"c","producerDataSet":[{"groupName":"g"}]}"#;
+    RawClient::connect(&broker.address).request(RequestCode::HEART_BEAT, &[], heartbeat, |answer| {
+        assert_eq!(answer.code, 0, "{answer:?}");
+    });
     let log = broker.stop_and_tell("TERM");
     for words in ["INFO", "topic created topic=Logged queues=4", "client registered", "group=g role=Producer"]
     {

@@ -86,7 +86,7 @@ impl Uart {
 }
 
 /// 64 KiB of log, frames of 16 KiB, 4 connections.
-type Storage = BrokerStorage<65_536, 16_384, 2_048, 4, 8, 8, 64, 4, 1, 8>;
+type Storage = BrokerStorage<65_536, 16_384, 2_048, 1_024, 4, 8, 8, 64, 16, 4, 1, 8>;
 
 /// The gateway: the bridge and the broker.
 pub(crate) struct Gateway {

@@ -120,8 +120,8 @@ impl State<'_> {
     }
 
     fn register(&mut self, place: usize, connection: ConnectionId) {
-        let topics = self.topics.len();
-        let awaited = self.ask(connection, Content::RegisterBroker { topics });
+        let version = self.topics.version();
+        let awaited = self.ask(connection, Content::RegisterBroker { version });
         self.await_answer(place, awaited);
     }
 

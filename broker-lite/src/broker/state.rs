@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use rocketlite_core::message::id::MessageIdGenerator;
 use rocketlite_core::wire::code::{RequestCode, ResponseCode};
 use rocketlite_core::wire::route::{PERM_INHERIT, PERM_READ, PERM_WRITE};
-use rocketlite_core::{Address, ConnectionId, ConnectionRequest, Instant, Rng, SlotId, WallClock};
+use rocketlite_core::{Address, Arena, ConnectionId, ConnectionRequest, Instant, Rng, SlotId, WallClock};
 
 use crate::config::{BrokerConfig, CLUSTER_QUEUES, ConfigError, ConfigProblem};
 use crate::event::{BrokerEvent, Counters, DisconnectReason, EventQueue, RegistrationFailure};
@@ -13,7 +13,8 @@ use crate::log::CommitLog;
 use crate::memory::BrokerMemory;
 use crate::outgoing::{Content, Outgoing, Sources};
 use crate::table::{
-    BrokerTable, Client, ClientTable, ConnectionTable, Link, Name, NewTopic, Registration, TopicTable,
+    BrokerTable, Client, ClientRole, ClientTable, ConnectionTable, GroupTable, HeldPullTable, Link,
+    LockTable, Name, NewTopic, OffsetTable, Registration, TopicTable,
 };
 
 /// The template for new topics (`TopicValidator#AUTO_CREATE_TOPIC_KEY_TOPIC`).
@@ -36,6 +37,10 @@ pub(crate) struct State<'m> {
     pub(crate) log: CommitLog<'m>,
     pub(crate) topics: TopicTable<'m>,
     pub(crate) clients: ClientTable<'m>,
+    pub(crate) groups: GroupTable<'m>,
+    pub(crate) offsets: OffsetTable<'m>,
+    pub(crate) locks: LockTable<'m>,
+    pub(crate) held_pulls: HeldPullTable<'m>,
     pub(crate) brokers: BrokerTable<'m>,
     pub(crate) connections: ConnectionTable<'m>,
     pub(crate) name_servers: &'m mut [Registration],
@@ -51,6 +56,10 @@ pub(crate) struct State<'m> {
     pub(crate) frames_wait: bool,
     /// Whether there has been room since.
     pub(crate) has_room_again: bool,
+    /// Whether a pull that waited could not be answered for want of room.
+    pub(crate) pulls_wait: bool,
+    /// Whether the body of an answer has found no memory since the last tick.
+    pub(crate) bodies_wait: bool,
     /// Whether name servers are told that this broker ends.
     pub(crate) is_shutting_down: bool,
 }
@@ -64,12 +73,15 @@ impl<'m> State<'m> {
         seed: u64,
     ) -> Result<Self, ConfigError> {
         let BrokerMemory { log, connections, outgoing, name_servers, scratch, events, .. } = memory;
-        let BrokerMemory { topics, topic_index, queues, clients, client_index, .. } = memory;
-        let BrokerMemory { brokers, broker_topics, broker_topic_index, .. } = memory;
+        let BrokerMemory { topics, topic_index, queues, index, clients, client_index, .. } = memory;
+        let BrokerMemory { groups, group_index, subscriptions, subscription_index, .. } = memory;
+        let BrokerMemory { offsets, offset_index, locks, lock_index, held_pulls, held_pull_index, .. } =
+            memory;
+        let BrokerMemory { brokers, broker_topics, broker_topic_index, answers, answer_extents, .. } = memory;
         let mut rng = Rng::new(seed);
         let [process, loader] = [rng.next_i32(), rng.next_i32()].map(i32::cast_unsigned);
         let process = u16::try_from(process & 0xffff).unwrap_or(0);
-        let seeds = [rng.next_u64(), rng.next_u64(), rng.next_u64()];
+        let seeds: [u64; 6] = core::array::from_fn(|_| rng.next_u64());
         let name_servers = name_servers.get_mut(..config.name_servers.len()).unwrap_or_default();
         name_servers.fill(Registration::EMPTY);
         let mut state = Self {
@@ -79,10 +91,14 @@ impl<'m> State<'m> {
             now: Instant::ZERO,
             ids: MessageIdGenerator::new(config.address.ip(), process, loader),
             log: CommitLog::new(log, config.when_full),
-            topics: TopicTable::new(topics, topic_index, queues, seeds[0]),
+            topics: TopicTable::new(topics, topic_index, queues, index, seeds[0]),
             clients: ClientTable::new(clients, client_index, seeds[1]),
             brokers: BrokerTable::new(brokers, broker_topics, broker_topic_index, seeds[2]),
-            connections: ConnectionTable::new(connections, outgoing),
+            groups: GroupTable::new(groups, group_index, subscriptions, subscription_index, seeds[3]),
+            offsets: OffsetTable::new(offsets, offset_index, seeds[4]),
+            locks: LockTable::new(locks, lock_index, seeds[5]),
+            held_pulls: HeldPullTable::new(held_pulls, held_pull_index),
+            connections: ConnectionTable::new(connections, outgoing, Arena::new(answers, answer_extents)),
             name_servers,
             next_opaque: 0,
             scratch,
@@ -92,6 +108,8 @@ impl<'m> State<'m> {
             is_held_back: false,
             frames_wait: false,
             has_room_again: false,
+            pulls_wait: false,
+            bodies_wait: false,
             is_shutting_down: false,
             rng,
             config,
@@ -120,6 +138,7 @@ impl<'m> State<'m> {
             log: &self.log,
             topics: &self.topics,
             brokers: &self.brokers,
+            bodies: self.connections.bodies(),
             started: self.started,
             peer,
         }
@@ -174,9 +193,14 @@ impl<'m> State<'m> {
         self.events.push(BrokerEvent::Rejected { connection, request, response });
     }
 
-    /// Lets a frame wait for a connection, which has room for it.
+    /// Lets a frame wait for a connection, if there is room for it.
     pub(crate) fn send(&mut self, connection: ConnectionId, frame: Outgoing) -> bool {
-        self.connections.push(connection, frame)
+        let body = frame.content.body();
+        let sent = self.connections.push(connection, frame);
+        if !sent {
+            self.connections.bodies_mut().free(body);
+        }
+        sent
     }
 
     /// A frame of a connection was complete and has been acted on.
@@ -192,7 +216,7 @@ impl<'m> State<'m> {
 
     /// There is room for what may have been held back.
     pub(crate) fn make_room(&mut self) {
-        self.has_room_again = self.is_held_back;
+        self.has_room_again = self.is_held_back || self.pulls_wait;
     }
 
     /// The frame of a connection does not go on for want of room here.
@@ -212,15 +236,16 @@ impl<'m> State<'m> {
                 let failure = match reason {
                     DisconnectReason::Decode(error) => RegistrationFailure::Decode(error),
                     DisconnectReason::Idle | DisconnectReason::SlowFrame => RegistrationFailure::TimedOut,
-                    DisconnectReason::Peer | DisconnectReason::LostAnswer => {
-                        RegistrationFailure::Disconnected
-                    }
+                    DisconnectReason::Peer
+                    | DisconnectReason::LostAnswer
+                    | DisconnectReason::UnreadAnswer => RegistrationFailure::Disconnected,
                 };
                 self.name_server_lost(place, failure);
             }
             Some(Link::Closed) | None => return,
         }
         self.connections.close(connection, reason != DisconnectReason::Peer);
+        self.held_pulls.forget_connection(connection);
         while let Some(client) = self.clients.remove_of(connection) {
             self.client_gone(&client);
         }
@@ -230,8 +255,11 @@ impl<'m> State<'m> {
         self.make_room();
     }
 
-    /// Reports a client that left.
+    /// Reports a client that left, to the other members of its group too.
     pub(crate) fn client_gone(&mut self, client: &Client) {
+        if client.role() == ClientRole::Consumer {
+            self.notify_consumers(client.group());
+        }
         if let (Ok(client_id), Ok(group)) = (client.client_id().try_into(), client.group().try_into()) {
             self.events.push(BrokerEvent::ClientUnregistered { client_id, group, role: client.role() });
         }
@@ -260,7 +288,10 @@ impl<'m> State<'m> {
         if let Content::Failure { code, .. } = content {
             self.reject(connection, RequestCode(request.code), code);
         }
-        if !request.is_one_way() {
+        if request.is_one_way() {
+            let body = content.body();
+            self.connections.bodies_mut().free(body);
+        } else {
             let sent = self.send(connection, Outgoing::new(request.serialize_type, request.opaque, content));
             debug_assert!(sent, "no room was kept for an answer");
         }

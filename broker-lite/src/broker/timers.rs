@@ -22,13 +22,15 @@ impl Broker<'_> {
         }
         self.state.next_tick = Some(now.after(TICK));
         let frames_wait = core::mem::take(&mut self.state.frames_wait);
+        let bodies_wait = core::mem::take(&mut self.state.bodies_wait);
         for place in self.state.connections.places() {
             // Memory that is held for bytes that do not come belongs to those that do.
             let in_the_way = self.receiver.progress(place).filter(|_| frames_wait);
-            if let Some((connection, reason)) = self.state.timed_out(place, in_the_way) {
+            if let Some((connection, reason)) = self.state.timed_out(place, in_the_way, bodies_wait) {
                 self.close(connection, reason);
             }
         }
+        self.state.expire_pulls();
         while let Some(client) = self.state.clients.remove_expired(now, self.state.config.client_timeout) {
             self.state.client_gone(&client);
         }
@@ -45,11 +47,12 @@ fn times(bytes: usize, span: Duration) -> u128 {
 
 impl State<'_> {
     /// Whether the connection in this place has to be closed. `in_the_way` is how far its frame is, if others wait for the
-    /// memory that it takes.
+    /// memory that it takes; `bodies_wait` is whether others wait for the memory of answers.
     fn timed_out(
         &self,
         place: u16,
         in_the_way: Option<(usize, usize)>,
+        bodies_wait: bool,
     ) -> Option<(ConnectionId, DisconnectReason)> {
         let (connection, last_activity, partial_since) = self.connections.times(place)?;
         let config = &self.config;
@@ -64,6 +67,10 @@ impl State<'_> {
             if stalled || late {
                 return Some((connection, DisconnectReason::SlowFrame));
             }
+        }
+        let unread = bodies_wait && self.connections.holds_body(connection);
+        if unread && self.now >= last_activity.after(config.stalled_frame_timeout) {
+            return Some((connection, DisconnectReason::UnreadAnswer));
         }
         // Name servers have timeouts of their own.
         let accepted = matches!(self.connections.link(connection), Some(Link::Accepted(_)));

@@ -4,6 +4,7 @@ use rocketlite_core::ConnectionId;
 use rocketlite_core::wire::cursor::Writer;
 
 use super::State;
+use crate::outgoing::Content;
 
 impl State<'_> {
     /// Fills `buffer` with what waits for `connection`: the rest of a frame that was begun, then as many as fit, the last
@@ -42,11 +43,15 @@ impl State<'_> {
 
     /// Settles what the first frame says, which no byte was written of.
     fn prepare_front(&mut self, connection: ConnectionId) {
-        let Self { config, address, log, topics, brokers, connections, started, .. } = self;
-        let from =
-            crate::outgoing::Sources { config, address, log, topics, brokers, started: *started, peer: None };
-        if let Some(frame) = connections.front_mut(connection) {
-            frame.prepare(&from);
+        let Some((frame, _)) = self.connections.front(connection) else { return };
+        if !frame.content.may_change() {
+            return;
+        }
+        let Some(frame) = self.connections.front_mut(connection) else { return };
+        let mut content = core::mem::replace(&mut frame.content, Content::Success);
+        content.prepare(&self.sources(connection));
+        if let Some(frame) = self.connections.front_mut(connection) {
+            frame.content = content;
         }
     }
 }

@@ -77,6 +77,13 @@ impl<'m> CommitLog<'m> {
         Ok(start)
     }
 
+    /// Lets the oldest record go, which `evicted` sees. Returns whether there was one.
+    pub fn evict_oldest(&mut self, evicted: &mut dyn FnMut(&StoredMessage<'_>, usize)) -> bool {
+        let any = self.min_offset < self.max_offset;
+        self.evict_before(self.min_offset.saturating_add(1), evicted);
+        any
+    }
+
     /// Appends a record at [`CommitLog::max_offset`], which becomes its physical offset. [`CommitLog::reserve`] has made
     /// room for it.
     ///
@@ -247,6 +254,8 @@ pub enum AppendError {
         /// Bytes that the log can hold.
         capacity: usize,
     },
+    /// There is no room in the index that consumers read by.
+    IndexFull,
     /// A field that the layout has no room for.
     OverLimit(OverLimit),
 }
@@ -256,6 +265,7 @@ impl fmt::Display for AppendError {
         match self {
             Self::Full => f.write_str("the log is full"),
             Self::TooLarge { capacity } => write!(f, "larger than the log, which has {capacity} bytes"),
+            Self::IndexFull => f.write_str("the index of the queues is full"),
             Self::OverLimit(error) => fmt::Display::fmt(error, f),
         }
     }

@@ -5,16 +5,16 @@ use rocketlite_core::wire::cursor::Writer;
 
 use super::Sources;
 
-/// Writes the first `count` topics. Topics are only ever added, so those stay the same while they are sent.
-pub(super) fn put_topics(writer: &mut Writer<'_>, from: &Sources<'_, '_>, count: usize) {
+/// Writes all topics.
+pub(super) fn put_topics(writer: &mut Writer<'_>, from: &Sources<'_, '_>) {
     // A name server reads the topics only if this version differs from the last it saw, so it names this run of
     // the broker and what it knew (`RouteInfoManager#isBrokerTopicConfigChanged`).
     writer.put(b"{\"filterServerList\":[],\"topicConfigSerializeWrapper\":{\"dataVersion\":{\"counter\":");
-    writer.put_decimal(i64::try_from(count).unwrap_or(i64::MAX));
+    writer.put_decimal(from.topics.version().into());
     writer.put(b",\"stateVersion\":0,\"timestamp\":");
     writer.put_decimal(from.started);
     writer.put(b"},\"topicConfigTable\":{");
-    for (index, (_, topic)) in from.topics.iter().take(count).enumerate() {
+    for (index, (_, topic)) in from.topics.iter().enumerate() {
         writer.put(if index == 0 { b"\"" } else { b",\"" });
         Text::from(topic.name()).write_json(writer);
         writer.put(b"\":{\"attributes\":{},\"order\":false,\"perm\":");

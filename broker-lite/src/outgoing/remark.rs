@@ -37,6 +37,22 @@ pub(crate) enum Remark {
     Full(&'static str),
     /// No message begins at this place.
     NoMessage(i64),
+    /// The text, and where to read more.
+    WithFaq(&'static str),
+    /// As [`Remark::NoTopic`], of a pull.
+    NoTopicToPull,
+    /// The topic must not be read.
+    PullForbidden,
+    /// The topic has no such queue to read.
+    NoQueueToPull { queue_id: i32, read_queue_nums: i32 },
+    /// As [`Remark::NoTopic`], of an offset.
+    NoTopicForOffset,
+    /// The group, which stands in the place of the topic, has no members.
+    NoConsumers,
+    /// The group, which stands in the place of the topic, is not there and cannot be made.
+    NoGroup,
+    /// The group, which stands in the place of the topic, must not consume.
+    GroupForbidden,
 }
 
 impl Remark {
@@ -85,6 +101,23 @@ impl fmt::Display for RemarkText<'_, '_, '_> {
                      msg body length limit {limit}B, msg properties length limit 32KB."
                 )
             }
+            Remark::WithFaq(text) => write!(f, "{text}{FAQ}"),
+            Remark::NoTopicToPull => write!(f, "topic[{topic}] not exist, apply first please! {FAQ}"),
+            Remark::PullForbidden => write!(f, "the topic[{topic}] pulling message is forbidden"),
+            Remark::NoQueueToPull { queue_id, read_queue_nums } => {
+                write!(
+                    f,
+                    "queueId[{queue_id}] is illegal, topic:[{topic}] topicConfig.readQueueNums:[{read_queue_nums}]"
+                )?;
+                match self.from.peer.map(Address::try_from) {
+                    Some(Ok(peer)) => write!(f, " consumer:[/{}]", peer.as_str()),
+                    _ => Ok(()),
+                }
+            }
+            Remark::NoTopicForOffset => write!(f, "Topic {topic} not exist!"),
+            Remark::NoConsumers => write!(f, "no consumer for this group, {topic}"),
+            Remark::NoGroup => write!(f, "subscription group [{topic}] does not exist, {FAQ}"),
+            Remark::GroupForbidden => write!(f, "subscription group no permission, {topic}"),
             Remark::Full(setting) => write!(f, "{setting} is full"),
             Remark::NoMessage(offset) => write!(f, "can not find message by the offset, {offset}"),
         }

@@ -3,18 +3,19 @@
 use rocketlite_core::message::validate::{GroupLimit, check_group};
 use rocketlite_core::wire::code::ResponseCode;
 use rocketlite_core::wire::header::UnregisterClientRequestHeader;
-use rocketlite_core::wire::heartbeat::HeartbeatData;
-use rocketlite_core::wire::route::{PERM_READ, PERM_WRITE};
+use rocketlite_core::wire::heartbeat::{ConsumerData, HeartbeatData};
 use rocketlite_core::wire::{DecodeError, Text};
 
+use super::pull_message::is_not_tag;
 use super::{Refusal, Request};
-use crate::broker::State;
+use crate::broker::{NoRoom, State};
 use crate::event::BrokerEvent;
+use crate::filter::Expression;
 use crate::outgoing::{Content, Remark};
-use crate::table::{ClientId, ClientRole, GroupName, Heartbeat, Name, NewTopic};
-
-/// What the name of a retry topic begins with (`MixAll.RETRY_GROUP_TOPIC_PREFIX`).
-pub(super) const RETRY_PREFIX: &str = "%RETRY%";
+use crate::table::{
+    Arrival, ClientId, ClientRole, ConsumeFromWhere, ConsumeType, Consumption, GroupName, Heartbeat,
+    MessageModel, Name,
+};
 
 /// Takes note of a client's groups. Nothing is announced in the answer, so 5.x clients send whole heartbeats.
 pub(super) fn heartbeat(state: &mut State<'_>, request: &Request<'_>) -> Content {
@@ -47,74 +48,105 @@ fn register_all(state: &mut State<'_>, request: &Request<'_>) -> Result<(), Refu
     let data = HeartbeatData::parse(request.command.body)?;
     let client_id = client_id(data.client_id)?;
     for group in data.producer_groups() {
-        register(state, request, ClientRole::Producer, group, &client_id)?;
+        let group = group_name(group)?;
+        register(state, request, ClientRole::Producer, &group, &client_id)?;
     }
     for consumer in data.consumers() {
-        let group = register(state, request, ClientRole::Consumer, consumer.group_name, &client_id)?;
-        create_retry_topic(state, &group)?;
+        register_consumer(state, request, &consumer, &client_id)?;
     }
     Ok(())
+}
+
+/// `ConsumerManager#registerConsumer`. The members of the group hear of a new one before it has its own answer.
+fn register_consumer(
+    state: &mut State<'_>,
+    request: &Request<'_>,
+    consumer: &ConsumerData<'_>,
+    client_id: &ClientId,
+) -> Result<(), Refusal> {
+    let name = group_name(consumer.group_name)?;
+    let group = state.find_or_create_group(&name)?.ok_or(Refusal::new(
+        ResponseCode::SUBSCRIPTION_GROUP_NOT_EXIST,
+        Remark::Plain("the consumer group does not exist and may not be made"),
+    ))?;
+    let queues = state.groups.get(group).map_or(1, |group| group.retry_queue_nums);
+    state.find_or_create_retry_topic(&name, queues)?;
+    if let Some(group) = state.groups.get_mut(group) {
+        group.consumption = consumption(consumer);
+    }
+    let arrival = register(state, request, ClientRole::Consumer, &name, client_id)?;
+    state.groups.begin_subscriptions(group);
+    let mut changed = arrival != Arrival::Known;
+    for subscription in consumer.subscriptions() {
+        let mut topic = Name::new();
+        subscription.topic.copy_to("topic", &mut topic)?;
+        let expression = || Expression::new(subscription.sub_string);
+        let is_sql = is_not_tag(subscription.expression_type);
+        let new = state.groups.subscribe(group, topic, subscription.sub_version, is_sql, expression);
+        changed |= new.ok_or(NoRoom("memory.subscriptions"))?;
+    }
+    changed |= state.groups.end_subscriptions(group);
+    if changed {
+        state.notify_consumers(&name);
+    }
+    Ok(())
+}
+
+fn consumption(consumer: &ConsumerData<'_>) -> Consumption {
+    Consumption {
+        consume_type: match () {
+            () if consumer.consume_type == ConsumeType::Passively.name() => ConsumeType::Passively,
+            () if consumer.consume_type == ConsumeType::Pop.name() => ConsumeType::Pop,
+            () => ConsumeType::Actively,
+        },
+        message_model: if consumer.message_model == MessageModel::Broadcasting.name() {
+            MessageModel::Broadcasting
+        } else {
+            MessageModel::Clustering
+        },
+        consume_from_where: match () {
+            () if consumer.consume_from_where == ConsumeFromWhere::FirstOffset.name() => {
+                ConsumeFromWhere::FirstOffset
+            }
+            () if consumer.consume_from_where == ConsumeFromWhere::Timestamp.name() => {
+                ConsumeFromWhere::Timestamp
+            }
+            () => ConsumeFromWhere::LastOffset,
+        },
+    }
 }
 
 fn register(
     state: &mut State<'_>,
     request: &Request<'_>,
     role: ClientRole,
-    group: Text<'_>,
+    group: &GroupName,
     client_id: &ClientId,
-) -> Result<GroupName, Refusal> {
-    let group = group_name(group)?;
+) -> Result<Arrival, Refusal> {
     let heartbeat = Heartbeat {
         role,
-        group: &group,
+        group,
         client_id,
         connection: request.connection,
         language: request.command.language,
         version: request.command.version,
     };
-    let new = state.clients.register(state.now, heartbeat);
-    match new {
-        Some(true) => {
-            let (client_id, group) = (client_id.clone(), group.clone());
-            state.events.push(BrokerEvent::ClientRegistered { client_id, group, role });
-        }
-        Some(false) => {}
-        None => return Err(full("memory.clients")),
+    let arrival = state.clients.register(state.now, heartbeat).ok_or(NoRoom("memory.clients"))?;
+    if arrival == Arrival::New {
+        let (client_id, group) = (client_id.clone(), group.clone());
+        state.events.push(BrokerEvent::ClientRegistered { client_id, group, role });
     }
-    Ok(group)
+    Ok(arrival)
 }
 
-/// A consumer group's own topic for messages that it failed with; it can be found at once
-/// (`TopicConfigManager#createTopicInSendMessageBackMethod`).
-fn create_retry_topic(state: &mut State<'_>, group: &GroupName) -> Result<(), Refusal> {
-    let mut topic = Name::new();
-    // A group's name is short enough for both parts.
-    let fits = topic.push_str(RETRY_PREFIX).and_then(|()| topic.push_str(group)).is_ok();
-    if !fits || state.topics.find(&topic).is_some() {
-        return Ok(());
-    }
-    let new = NewTopic {
-        name: &topic,
-        read_queue_nums: 1,
-        write_queue_nums: 1,
-        perm: PERM_READ | PERM_WRITE,
-        sys_flag: 0,
-    };
-    state.create_topic(new).map(drop).ok_or(full("memory.topics or memory.queues"))
-}
-
-fn full(setting: &'static str) -> Refusal {
-    Refusal::new(ResponseCode::SYSTEM_ERROR, Remark::Full(setting))
-}
-
-fn client_id(text: Text<'_>) -> Result<ClientId, DecodeError> {
+pub(super) fn client_id(text: Text<'_>) -> Result<ClientId, DecodeError> {
     let mut id = ClientId::new();
     text.copy_to("clientID", &mut id)?;
     Ok(id)
 }
 
 /// A group's name. The reference's brokers take any and fail later, when they make the topic of it.
-fn group_name(text: Text<'_>) -> Result<GroupName, Refusal> {
+pub(super) fn group_name(text: Text<'_>) -> Result<GroupName, Refusal> {
     let mut group = GroupName::new();
     text.copy_to("groupName", &mut group)?;
     if check_group(&group, GroupLimit::Characters120).is_err() {

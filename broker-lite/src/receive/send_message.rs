@@ -16,9 +16,8 @@ use rocketlite_core::wire::route::{PERM_INHERIT, PERM_READ, PERM_WRITE};
 
 use self::properties::Special;
 use self::store::Shared;
-use super::heartbeat::RETRY_PREFIX;
 use super::{Refusal, Request, cut_name};
-use crate::broker::State;
+use crate::broker::{RETRY_PREFIX, State};
 use crate::outgoing::{Content, Remark};
 use crate::table::{Name, NewTopic};
 
@@ -106,7 +105,9 @@ fn single(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, Refusal> {
         without: if dead_letter { DELAY } else { "" },
     };
     let length = message.write(&state.config, output)?;
-    store::single(state, &shared, sent.header.flag, sent.request.command.body, half, length)
+    let properties = half..half.saturating_add(length);
+    let (flag, body) = (sent.header.flag, sent.request.command.body);
+    store::single(state, &shared, special.tags_code, flag, body, properties)
 }
 
 /// `TopicValidator#validateTopic` and `isNotAllowedSendTopic`. No topic is longer than 127 bytes here, those of retries

@@ -18,6 +18,16 @@ pub enum ClientRole {
     Consumer,
 }
 
+impl ClientRole {
+    /// What sets names of one role apart from those of the other.
+    const fn letter(self) -> &'static str {
+        match self {
+            Self::Producer => "p",
+            Self::Consumer => "c",
+        }
+    }
+}
+
 /// A client's membership in one group (`ClientChannelInfo`).
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -74,27 +84,41 @@ pub(crate) struct Heartbeat<'a> {
     pub(crate) version: i32,
 }
 
-/// All memberships, found by their names and by their connection.
+/// What a heartbeat changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// The client is new in the group.
+    New,
+    /// It came over another connection.
+    Moved,
+    /// Nothing.
+    Known,
+}
+
+/// All memberships, found by their names, by their connection and by their group.
 #[derive(Debug)]
 pub(crate) struct ClientTable<'m> {
     clients: Slots<'m, Client>,
     by_name: NameIndex<'m>,
     by_connection: NameIndex<'m>,
+    by_group: NameIndex<'m>,
 }
 
 impl<'m> ClientTable<'m> {
     /// How many words the index of so many memberships needs.
     pub(crate) const fn least_index(clients: usize) -> usize {
-        NameIndex::least_memory(clients).saturating_mul(2)
+        NameIndex::least_memory(clients).saturating_mul(3)
     }
 
     pub(crate) fn new(clients: &'m mut [Slot<Client>], index: &'m mut [u16], seed: u64) -> Self {
         let clients = Slots::new(clients);
-        let half = index.len() / 2;
-        let (names, connections) = index.split_at_mut(half);
+        let third = index.len() / 3;
+        let (names, rest) = index.split_at_mut(third);
+        let (connections, groups) = rest.split_at_mut(third);
         let by_name = NameIndex::new(names, clients.capacity(), seed);
         let by_connection = NameIndex::new(connections, clients.capacity(), seed);
-        Self { clients, by_name, by_connection }
+        let by_group = NameIndex::new(groups, clients.capacity(), seed);
+        Self { clients, by_name, by_connection, by_group }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
@@ -104,14 +128,14 @@ impl<'m> ClientTable<'m> {
     /// Takes note of a heartbeat (`ProducerManager#registerProducer`, `ConsumerManager#registerConsumer`). The
     /// same client on a new connection replaces the old one.
     ///
-    /// Returns whether it is new, or `None` if there is no room.
-    pub(crate) fn register(&mut self, now: Instant, heartbeat: Heartbeat<'_>) -> Option<bool> {
+    /// Returns `None` if there is no room.
+    pub(crate) fn register(&mut self, now: Instant, heartbeat: Heartbeat<'_>) -> Option<Arrival> {
         let found = self.find(heartbeat.role, heartbeat.group, heartbeat.client_id);
         if let Some(client) = found.and_then(|id| self.clients.get_mut(id))
             && client.connection == heartbeat.connection
         {
             client.last_heartbeat = now;
-            return Some(false);
+            return Some(Arrival::Known);
         }
         if let Some(id) = found {
             self.remove(id);
@@ -129,7 +153,15 @@ impl<'m> ClientTable<'m> {
         let hash = self.hash(heartbeat.role, heartbeat.group, heartbeat.client_id);
         self.by_name.insert(hash, place);
         self.by_connection.insert(heartbeat.connection.index().into(), place);
-        Some(found.is_none())
+        self.by_group.insert(self.group_hash(heartbeat.role, heartbeat.group), place);
+        Some(if found.is_none() { Arrival::New } else { Arrival::Moved })
+    }
+
+    /// The members of a group, the one that came last first.
+    pub(crate) fn of_group(&self, role: ClientRole, group: &str) -> impl Iterator<Item = &Client> {
+        let places = self.by_group.places(self.group_hash(role, group));
+        let clients = places.filter_map(|at| self.clients.id_at(at)).filter_map(|id| self.clients.get(id));
+        clients.filter(move |client| client.role == role && client.group == group)
     }
 
     /// Takes out the membership of that name.
@@ -164,11 +196,11 @@ impl<'m> ClientTable<'m> {
     }
 
     fn hash(&self, role: ClientRole, group: &str, client_id: &str) -> u32 {
-        let role = match role {
-            ClientRole::Producer => "p",
-            ClientRole::Consumer => "c",
-        };
-        self.by_name.hash(&[role, group, client_id])
+        self.by_name.hash(&[role.letter(), group, client_id])
+    }
+
+    fn group_hash(&self, role: ClientRole, group: &str) -> u32 {
+        self.by_group.hash(&[role.letter(), group])
     }
 
     fn remove(&mut self, id: SlotId) -> Option<Client> {
@@ -176,6 +208,7 @@ impl<'m> ClientTable<'m> {
         let hash = self.hash(client.role, &client.group, &client.client_id);
         self.by_name.remove(hash, id.index());
         self.by_connection.remove(client.connection.index().into(), id.index());
+        self.by_group.remove(self.group_hash(client.role, &client.group), id.index());
         Some(client)
     }
 }
@@ -194,16 +227,19 @@ mod tests {
 
     #[test]
     fn a_client_is_known_until_its_connection_closes() {
-        let (mut slots, mut index) = ([const { Slot::EMPTY }; 3], [0u16; 12]);
+        let (mut slots, mut index) = ([const { Slot::EMPTY }; 3], [0u16; 18]);
         let mut table = ClientTable::new(&mut slots, &mut index, 3);
         let now = Instant::ZERO;
-        assert_eq!(table.register(now, heartbeat("g", "1", A)), Some(true));
-        assert_eq!(table.register(now, heartbeat("g", "1", A)), Some(false));
-        assert_eq!(table.register(now, heartbeat("h", "1", A)), Some(true));
-        assert_eq!(table.register(now, heartbeat("g", "2", B)), Some(true));
+        assert_eq!(table.register(now, heartbeat("g", "1", A)), Some(Arrival::New));
+        assert_eq!(table.register(now, heartbeat("g", "1", A)), Some(Arrival::Known));
+        assert_eq!(table.register(now, heartbeat("h", "1", A)), Some(Arrival::New));
+        assert_eq!(table.register(now, heartbeat("g", "2", B)), Some(Arrival::New));
         assert_eq!(table.register(now, heartbeat("g", "3", B)), None);
         // Under a new connection the client is still the same one.
-        assert_eq!(table.register(now, heartbeat("g", "1", B)), Some(false));
+        assert_eq!(table.register(now, heartbeat("g", "1", B)), Some(Arrival::Moved));
+        let ids = table.of_group(ClientRole::Producer, "g").map(|client| client.client_id.as_str());
+        assert_eq!(ids.collect::<std::vec::Vec<_>>(), ["1", "2"]);
+        assert_eq!(table.of_group(ClientRole::Consumer, "g").count(), 0);
         assert_eq!(table.remove_of(A).map(|client| client.group), Some("h".try_into().unwrap()));
         assert!(table.remove_of(A).is_none());
         assert!(table.unregister(ClientRole::Consumer, "g", "2").is_none());
@@ -215,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_silent_client_is_forgotten() {
-        let (mut slots, mut index) = ([const { Slot::EMPTY }; 2], [0u16; 8]);
+        let (mut slots, mut index) = ([const { Slot::EMPTY }; 2], [0u16; 12]);
         let mut table = ClientTable::new(&mut slots, &mut index, 3);
         let silence = Duration::from_mins(2);
         table.register(Instant::ZERO, heartbeat("g", "1", A));

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use rocketlite_core::{ConnectionId, ConnectionRequest, Instant, Slot, SlotId, Slots};
+use rocketlite_core::{Arena, ConnectionId, ConnectionRequest, Instant, Slot, SlotId, Slots};
 
 use crate::outgoing::Outgoing;
 
@@ -61,6 +61,8 @@ enum Notice {
 pub(crate) struct ConnectionTable<'m> {
     connections: Slots<'m, Connection>,
     outgoing: Slots<'m, Outgoing>,
+    /// Bodies that frames which wait were given, and that go with them.
+    bodies: Arena<'m>,
     /// How many connections have frames that wait.
     waited_for: usize,
     first_noticed: Option<ConnectionId>,
@@ -68,9 +70,23 @@ pub(crate) struct ConnectionTable<'m> {
 }
 
 impl<'m> ConnectionTable<'m> {
-    pub(crate) fn new(connections: &'m mut [Slot<Connection>], outgoing: &'m mut [Slot<Outgoing>]) -> Self {
+    pub(crate) fn new(
+        connections: &'m mut [Slot<Connection>],
+        outgoing: &'m mut [Slot<Outgoing>],
+        bodies: Arena<'m>,
+    ) -> Self {
         let (connections, outgoing) = (Slots::new(connections), Slots::new(outgoing));
-        Self { connections, outgoing, waited_for: 0, first_noticed: None, last_noticed: None }
+        Self { connections, outgoing, bodies, waited_for: 0, first_noticed: None, last_noticed: None }
+    }
+
+    /// The bodies that frames which wait were given.
+    pub(crate) const fn bodies(&self) -> &Arena<'m> {
+        &self.bodies
+    }
+
+    /// The bodies that frames which wait were given.
+    pub(crate) const fn bodies_mut(&mut self) -> &mut Arena<'m> {
+        &mut self.bodies
     }
 
     /// How many places are free.
@@ -144,6 +160,15 @@ impl<'m> ConnectionTable<'m> {
         }
     }
 
+    /// As [`ConnectionTable::has_room`], beside a place for the answer that is being made, on whatever connection.
+    pub(crate) fn has_spare_room(&self, id: ConnectionId, limit: usize) -> bool {
+        let free = self.outgoing.capacity().saturating_sub(self.outgoing.len());
+        match self.queued(id) {
+            0 => free > self.kept().max(1),
+            queued => queued.saturating_add(1) < limit && free > self.kept().saturating_add(1),
+        }
+    }
+
     /// Places for frames of connections for which none waits, or will wait when they are there; half of all at most.
     fn kept(&self) -> usize {
         let without = self.connections.capacity().saturating_sub(self.waited_for);
@@ -190,6 +215,11 @@ impl<'m> ConnectionTable<'m> {
         self.outgoing.get_mut(self.connections.get(id)?.queue.first?)
     }
 
+    /// Whether the first frame that waits for the connection has a body that was made for it.
+    pub(crate) fn holds_body(&self, id: ConnectionId) -> bool {
+        self.front(id).is_some_and(|(frame, _)| !frame.content.body().is_empty())
+    }
+
     /// Takes out the first frame that waits for the connection.
     pub(crate) fn pop(&mut self, id: ConnectionId) -> Option<Outgoing> {
         let connection = self.connections.get_mut(id)?;
@@ -201,6 +231,7 @@ impl<'m> ConnectionTable<'m> {
         }
         connection.queue.len = connection.queue.len.saturating_sub(1);
         connection.written = 0;
+        self.bodies.free(frame.content.body());
         Some(frame)
     }
 

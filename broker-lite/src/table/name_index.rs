@@ -27,11 +27,19 @@ impl<'m> NameIndex<'m> {
 
     /// The hash of a name made of `parts`: FNV-1a from a seed.
     pub(crate) fn hash(&self, parts: &[&str]) -> u32 {
-        let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-        parts.iter().fold(self.seed ^ 0x811c_9dc5, |hash, part| {
+        parts.iter().fold(self.start(), |hash, part| {
             // The byte between the parts is one that no UTF-8 has.
-            step(part.as_bytes().iter().fold(hash, step), &0xff)
+            fnv(part.bytes().fold(hash, fnv), 0xff)
         })
+    }
+
+    /// The hash of a key of a fixed length.
+    pub(crate) fn hash_bytes(&self, key: &[u8]) -> u32 {
+        key.iter().copied().fold(self.start(), fnv)
+    }
+
+    const fn start(&self) -> u32 {
+        self.seed ^ 0x811c_9dc5
     }
 
     /// Enters `place` under `hash`.
@@ -71,6 +79,10 @@ impl<'m> NameIndex<'m> {
 
 /// The end of a chain: no table has so many places.
 const NONE: u16 = u16::MAX;
+
+fn fnv(hash: u32, byte: u8) -> u32 {
+    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+}
 
 #[cfg(test)]
 mod tests {

@@ -3,9 +3,9 @@
 use rocketlite_core::{Slot, SlotId, Slots};
 
 use super::{Name, NameIndex};
+use crate::log::{ConsumeQueue, ConsumeQueues, IndexChunk, QueueEntry};
 
-/// A topic of this broker (`TopicConfig`). Its settings never change and it is never removed, so an answer that
-/// shows it stays the same while it is sent.
+/// A topic of this broker (`TopicConfig`).
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Topic {
@@ -48,15 +48,17 @@ impl Topic {
 
 /// The offsets of one queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Queue {
-    pub(crate) min_offset: i64,
-    pub(crate) max_offset: i64,
+    min_offset: i64,
+    max_offset: i64,
+    index: ConsumeQueue,
+    /// Whether a topic has it.
+    taken: bool,
 }
 
 impl Queue {
     /// A queue that never had a message.
-    pub const EMPTY: Self = Self { min_offset: 0, max_offset: 0 };
+    pub const EMPTY: Self = Self { min_offset: 0, max_offset: 0, index: ConsumeQueue::EMPTY, taken: false };
 
     /// The offset of the oldest message that is still stored, or the next one's if there is none.
     pub const fn min_offset(&self) -> i64 {
@@ -79,95 +81,200 @@ pub(crate) struct NewTopic<'a> {
     pub(crate) sys_flag: i32,
 }
 
-/// All topics, found by name at the same cost however many there are.
+/// All topics, found by name at the same cost however many there are, their queues, and what stands in these.
 #[derive(Debug)]
 pub(crate) struct TopicTable<'m> {
     topics: Slots<'m, Topic>,
-    index: NameIndex<'m>,
+    names: NameIndex<'m>,
     queues: &'m mut [Queue],
-    queues_used: usize,
+    index: ConsumeQueues<'m>,
+    /// Counted up with every change of a topic's settings.
+    version: u32,
 }
 
 impl<'m> TopicTable<'m> {
     pub(crate) fn new(
         topics: &'m mut [Slot<Topic>],
-        index: &'m mut [u16],
+        names: &'m mut [u16],
         queues: &'m mut [Queue],
+        chunks: &'m mut [IndexChunk],
         seed: u64,
     ) -> Self {
         queues.fill(Queue::EMPTY);
         let topics = Slots::new(topics);
-        Self { index: NameIndex::new(index, topics.capacity(), seed), topics, queues, queues_used: 0 }
+        let names = NameIndex::new(names, topics.capacity(), seed);
+        Self { names, topics, queues, index: ConsumeQueues::new(chunks), version: 0 }
     }
 
     /// The topic of that name.
     pub(crate) fn find(&self, name: &str) -> Option<SlotId> {
         let same = |id: &SlotId| self.topics.get(*id).is_some_and(|topic| topic.name == name);
-        self.index.places(self.index.hash(&[name])).filter_map(|at| self.topics.id_at(at)).find(same)
+        self.names.places(self.names.hash(&[name])).filter_map(|at| self.topics.id_at(at)).find(same)
     }
 
     pub(crate) fn get(&self, id: SlotId) -> Option<&Topic> {
         self.topics.get(id)
     }
 
-    /// How many there are; the first so many of [`TopicTable::iter`] stay the same for ever.
-    pub(crate) const fn len(&self) -> usize {
-        self.topics.len()
-    }
-
-    /// All topics in the order in which they were made.
+    /// All topics, in the order of their places.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SlotId, &Topic)> {
         self.topics.iter()
     }
 
+    /// What the topics are; what is made of two equal versions is equal.
+    pub(crate) const fn version(&self) -> u32 {
+        self.version
+    }
+
     /// Makes a topic, which must not be there yet. A negative number of queues counts as none.
     ///
-    /// Returns `None` if there is no room for the name, the topic or its queues.
+    /// Returns `None` if there is no room for the name, the topic or its queues next to each other.
     pub(crate) fn create(&mut self, new: NewTopic<'_>) -> Option<SlotId> {
-        let (read, write) = (new.read_queue_nums.max(0), new.write_queue_nums.max(0));
-        // `SendMessageProcessor#msgCheck` takes queues up to the larger of the two numbers.
-        let queue_count = usize::try_from(read.max(write)).ok()?;
-        if queue_count > self.queues.len().saturating_sub(self.queues_used) {
+        let (read_queue_nums, write_queue_nums) = (new.read_queue_nums.max(0), new.write_queue_nums.max(0));
+        let name = Name::try_from(new.name).ok()?;
+        if self.topics.is_full() {
             return None;
         }
-        let topic = Topic {
-            name: Name::try_from(new.name).ok()?,
-            read_queue_nums: read,
-            write_queue_nums: write,
-            perm: new.perm,
-            sys_flag: new.sys_flag,
-            first_queue: self.queues_used,
+        let (first_queue, queue_count) = self.take_queues(read_queue_nums, write_queue_nums)?;
+        let (perm, sys_flag) = (new.perm, new.sys_flag);
+        let id = self.topics.insert(Topic {
+            name,
+            read_queue_nums,
+            write_queue_nums,
+            perm,
+            sys_flag,
+            first_queue,
             queue_count,
-        };
-        let id = self.topics.insert(topic)?;
-        self.queues_used = self.queues_used.saturating_add(queue_count);
-        self.index.insert(self.index.hash(&[new.name]), id.index());
+        })?;
+        self.names.insert(self.names.hash(&[new.name]), id.index());
+        self.version = self.version.wrapping_add(1);
         Some(id)
+    }
+
+    /// Gives a topic other settings. Queues that are no longer read or written keep their messages.
+    ///
+    /// Returns whether there was room for more queues.
+    pub(crate) fn update(&mut self, id: SlotId, new: NewTopic<'_>) -> bool {
+        let Some(topic) = self.topics.get(id) else { return false };
+        let (old_first, old_count) = (topic.first_queue, topic.queue_count);
+        let (read, write) = (new.read_queue_nums.max(0), new.write_queue_nums.max(0));
+        let mut place = (old_first, old_count);
+        if usize::try_from(read.max(write)).is_ok_and(|wanted| wanted > old_count) {
+            let Some(larger) = self.take_queues(read, write) else { return false };
+            let old = old_first..old_first.saturating_add(old_count);
+            self.queues.copy_within(old.clone(), larger.0);
+            self.queues.get_mut(old).unwrap_or_default().fill(Queue::EMPTY);
+            place = larger;
+        }
+        if let Some(topic) = self.topics.get_mut(id) {
+            (topic.first_queue, topic.queue_count) = place;
+            (topic.read_queue_nums, topic.write_queue_nums) = (read, write);
+            (topic.perm, topic.sys_flag) = (new.perm, new.sys_flag);
+        }
+        self.version = self.version.wrapping_add(1);
+        true
+    }
+
+    /// Forgets a topic and the offsets of its queues. Its records stay in the log until they are evicted.
+    pub(crate) fn remove(&mut self, id: SlotId) -> Option<Topic> {
+        let topic = self.topics.remove(id)?;
+        self.names.remove(self.names.hash(&[&topic.name]), id.index());
+        let end = topic.first_queue.saturating_add(topic.queue_count);
+        for queue in self.queues.get_mut(topic.first_queue..end).unwrap_or_default() {
+            self.index.clear(&mut queue.index);
+            *queue = Queue::EMPTY;
+        }
+        self.version = self.version.wrapping_add(1);
+        Some(topic)
     }
 
     /// The queue `queue_id` of a topic.
     pub(crate) fn queue(&self, id: SlotId, queue_id: i32) -> Option<&Queue> {
-        let at = self.queue_place(id, queue_id)?;
-        self.queues.get(at)
+        self.queues.get(self.queue_place(id, queue_id)?)
     }
 
-    /// The queue `queue_id` of a topic.
-    pub(crate) fn queue_mut(&mut self, id: SlotId, queue_id: i32) -> Option<&mut Queue> {
-        let at = self.queue_place(id, queue_id)?;
-        self.queues.get_mut(at)
+    /// Whether there would be room for so many messages of one queue if all others were gone.
+    pub(crate) fn fits_index(&self, messages: u32) -> bool {
+        self.index.fits(messages)
     }
 
-    /// The message at `queue_offset` and all before it are no longer stored.
-    pub(crate) fn forget_message(&mut self, topic: &str, queue_id: i32, queue_offset: i64) {
-        if let Some(queue) = self.find(topic).and_then(|id| self.queue_mut(id, queue_id)) {
-            queue.min_offset = queue.min_offset.max(queue_offset.saturating_add(1)).min(queue.max_offset);
+    /// Whether `messages` more find room in the index of a queue.
+    pub(crate) fn has_room(&self, id: SlotId, queue_id: i32, messages: u32) -> bool {
+        self.queue(id, queue_id)
+            .is_some_and(|queue| self.index.has_room(queue.index, queue.max_offset, messages))
+    }
+
+    /// Enters a message that was stored as the next one of its queue.
+    pub(crate) fn push(&mut self, id: SlotId, queue_id: i32, entry: QueueEntry) {
+        let Some(place) = self.queue_place(id, queue_id) else { return };
+        if let Some(queue) = self.queues.get_mut(place) {
+            self.index.push(&mut queue.index, queue.max_offset, entry);
+            queue.max_offset = queue.max_offset.saturating_add(1);
         }
     }
 
-    fn queue_place(&self, id: SlotId, queue_id: i32) -> Option<usize> {
+    /// Where the message with `queue_offset` stands, if it is stored.
+    pub(crate) fn entry(&self, id: SlotId, queue_id: i32, queue_offset: i64) -> Option<QueueEntry> {
+        let queue = self.queue(id, queue_id)?;
+        let stored = queue_offset >= queue.min_offset && queue_offset < queue.max_offset;
+        self.index.get(queue.index, queue_offset).filter(|_| stored)
+    }
+
+    /// The messages of a queue from `queue_offset` on, each with its queue offset; none if that one is not stored.
+    pub(crate) fn entries_from(
+        &self,
+        id: SlotId,
+        queue_id: i32,
+        queue_offset: i64,
+    ) -> impl Iterator<Item = (i64, QueueEntry)> + use<'_, 'm> {
+        let queue = self.queue(id, queue_id).copied().unwrap_or_default();
+        let range = queue_offset..queue.max_offset;
+        let range = if queue_offset < queue.min_offset { 0..0 } else { range };
+        range.zip(self.index.from(queue.index, queue_offset))
+    }
+
+    /// A record is no longer stored, and neither are the messages before it in its queue. One that its queue does not
+    /// know is that of a topic that was removed.
+    pub(crate) fn forget(&mut self, topic: &str, queue_id: i32, queue_offset: i64, physical_offset: i64) {
+        let Some(id) = self.find(topic) else { return };
+        let entry = self.entry(id, queue_id, queue_offset);
+        if entry.is_none_or(|entry| i64::try_from(entry.physical_offset) != Ok(physical_offset)) {
+            return;
+        }
+        let Some(place) = self.queue_place(id, queue_id) else { return };
+        if let Some(queue) = self.queues.get_mut(place) {
+            queue.min_offset = queue_offset.saturating_add(1);
+            if queue.min_offset == queue.max_offset {
+                self.index.clear(&mut queue.index);
+            } else {
+                self.index.cut_before(&mut queue.index, queue.min_offset);
+            }
+        }
+    }
+
+    /// The queue's place among those of all topics: a number for it, as long as its topic has as many queues.
+    pub(crate) fn queue_place(&self, id: SlotId, queue_id: i32) -> Option<usize> {
         let topic = self.topics.get(id)?;
         let queue = usize::try_from(queue_id).ok().filter(|queue| *queue < topic.queue_count)?;
         topic.first_queue.checked_add(queue)
+    }
+
+    /// Takes queues next to each other, enough to read and to write: `SendMessageProcessor#msgCheck` takes those up to
+    /// the larger of the two numbers. Returns the first of them and how many they are.
+    fn take_queues(&mut self, read: i32, write: i32) -> Option<(usize, usize)> {
+        let count = usize::try_from(read.max(write)).ok()?;
+        let mut first = 0usize;
+        for (at, queue) in self.queues.iter().enumerate() {
+            if at.saturating_sub(first) == count {
+                break;
+            }
+            if queue.taken {
+                first = at.saturating_add(1);
+            }
+        }
+        let queues = self.queues.get_mut(first..first.checked_add(count)?)?;
+        queues.fill(Queue { taken: true, ..Queue::EMPTY });
+        Some((first, count))
     }
 }
 
@@ -175,6 +282,7 @@ impl<'m> TopicTable<'m> {
 mod tests {
     use super::*;
     use std::format;
+    use std::vec::Vec;
 
     fn new(name: &str, queues: i32) -> NewTopic<'_> {
         NewTopic { name, read_queue_nums: queues, write_queue_nums: queues, perm: 6, sys_flag: 0 }
@@ -184,7 +292,8 @@ mod tests {
     fn topics_are_found_by_name_until_the_table_is_full() {
         let mut slots = [const { Slot::EMPTY }; 50];
         let (mut index, mut queues) = ([0u16; 100], [Queue::EMPTY; 200]);
-        let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, 1);
+        let mut chunks = [IndexChunk::EMPTY; 8];
+        let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, &mut chunks, 1);
         for n in 0..50 {
             assert!(table.create(new(&format!("topic-{n}"), 4)).is_some());
         }
@@ -200,17 +309,56 @@ mod tests {
     fn each_queue_has_its_own_offsets() {
         let mut slots = [const { Slot::EMPTY }; 4];
         let (mut index, mut queues) = ([0u16; 8], [Queue::EMPTY; 5]);
-        let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, 1);
+        let mut chunks = [IndexChunk::EMPTY; 8];
+        let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, &mut chunks, 1);
         let a = table.create(NewTopic { write_queue_nums: 1, ..new("a", 3) }).unwrap();
         let b = table.create(new("b", 2)).unwrap();
         assert!(table.create(new("c", 1)).is_none(), "no queue is left");
         assert!(table.create(new("d", -1)).is_some());
-        table.queue_mut(a, 2).unwrap().max_offset = 9;
-        assert_eq!(table.queue(b, 0), Some(&Queue::EMPTY));
+        for n in 0..9 {
+            table.push(a, 2, entry(n));
+        }
+        assert_eq!(table.queue(b, 0).map(Queue::max_offset), Some(0));
         assert_eq!((table.queue(a, 3), table.queue(a, -1)), (None, None));
-        table.forget_message("a", 2, 4);
+        table.forget("a", 2, 4, 40);
         assert_eq!(table.queue(a, 2).map(Queue::min_offset), Some(5));
-        table.forget_message("a", 2, 100);
-        assert_eq!(table.queue(a, 2).map(Queue::min_offset), Some(9));
+        // Of a topic of that name that is no more, or of nobody.
+        for (offset, physical) in [(6, 70), (2, 20), (9, 90)] {
+            table.forget("a", 2, offset, physical);
+        }
+        assert_eq!(table.queue(a, 2).map(Queue::min_offset), Some(5));
+        assert_eq!(table.entries_from(a, 2, 5).map(|(at, _)| at).collect::<Vec<_>>(), [5, 6, 7, 8]);
+        assert_eq!(table.entries_from(a, 2, 4).count(), 0);
+        assert_eq!(table.entries_from(a, 2, 9).count(), 0);
+    }
+
+    #[test]
+    fn a_topic_may_grow_and_go_and_leaves_its_place() {
+        let mut slots = [const { Slot::EMPTY }; 4];
+        let (mut index, mut queues) = ([0u16; 8], [Queue::EMPTY; 8]);
+        let mut chunks = [IndexChunk::EMPTY; 2];
+        let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, &mut chunks, 1);
+        let a = table.create(new("a", 2)).unwrap();
+        let b = table.create(new("b", 2)).unwrap();
+        for n in 0..20 {
+            table.push(a, 1, entry(n));
+        }
+        assert!(!table.has_room(b, 0, 1));
+        assert!(!table.update(a, new("a", 5)), "four queues are left");
+        assert!(table.update(a, new("a", 4)));
+        assert_eq!(table.entry(a, 1, 17), Some(entry(17)));
+        assert!(table.update(a, new("a", 1)), "fewer queues always have room");
+        assert_eq!(table.entry(a, 1, 17), Some(entry(17)), "what is stored stays");
+        assert!(table.create(new("c", 3)).is_none(), "two are free before b, and none behind a");
+        let version = table.version();
+        assert!(table.remove(a).is_some());
+        assert_ne!(table.version(), version);
+        assert!(table.find("a").is_none() && table.remove(a).is_none());
+        assert!(table.has_room(b, 0, 32));
+        assert!(table.create(new("c", 4)).is_some());
+    }
+
+    fn entry(n: u64) -> QueueEntry {
+        QueueEntry { physical_offset: n * 10, size: 10, tags_code: 0 }
     }
 }

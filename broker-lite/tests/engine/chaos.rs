@@ -221,7 +221,11 @@ fn answers_are_whole_in_order_and_true() {
         outgoing: 4,
         topics: 9,
         queues: 64,
+        index: 24,
         clients: 4,
+        groups: 2,
+        held_pulls: 2,
+        answers: 128,
         peers: 1,
         events: 8,
     };

@@ -27,7 +27,11 @@ pub(crate) struct Limits {
     pub(crate) outgoing: usize,
     pub(crate) topics: usize,
     pub(crate) queues: usize,
+    pub(crate) index: usize,
     pub(crate) clients: usize,
+    pub(crate) groups: usize,
+    pub(crate) held_pulls: usize,
+    pub(crate) answers: usize,
     pub(crate) peers: usize,
     pub(crate) events: usize,
 }
@@ -43,7 +47,11 @@ impl Default for Limits {
             outgoing: 16,
             topics: 16,
             queues: 128,
+            index: 256,
             clients: 8,
+            groups: 4,
+            held_pulls: 4,
+            answers: 8_192,
             peers: 2,
             events: 64,
         }
@@ -60,7 +68,14 @@ pub(crate) fn boxes(limits: Limits) -> BoxedMemory {
         outgoing: limits.outgoing,
         topics: limits.topics,
         queues: limits.queues,
+        index: limits.index,
         clients: limits.clients,
+        groups: limits.groups,
+        subscriptions: limits.groups * 4,
+        offsets: limits.groups * 8,
+        locks: limits.groups * 4,
+        held_pulls: limits.held_pulls,
+        answers: limits.answers,
         brokers: limits.peers,
         broker_topics: limits.topics,
         name_servers: limits.peers,
@@ -142,6 +157,14 @@ impl Server<'_> {
         let mut answers = self.answers(connection);
         assert_eq!(answers.len(), 1, "{answers:?}");
         answers.remove(0)
+    }
+
+    /// Sends one request and returns its answer, which may come after requests of the broker.
+    pub(crate) fn ask_told(&mut self, connection: ConnectionId, request: &Ask<'_>) -> Answer {
+        let frame = request.frame();
+        assert_eq!(self.receive(connection, &frame), frame.len());
+        self.requests();
+        self.answers(connection).pop().unwrap()
     }
 
     pub(crate) fn events(&mut self) -> Vec<BrokerEvent> {

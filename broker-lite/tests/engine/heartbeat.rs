@@ -22,7 +22,7 @@ fn groups(server: &Server<'_>) -> Vec<(ClientRole, String)> {
 #[test]
 fn producers_and_consumers_are_known_until_they_leave() {
     with_peer(|server, peer| {
-        let answer = server.ask(peer, &heartbeat(JAVA));
+        let answer = server.ask_told(peer, &heartbeat(JAVA));
         assert_eq!((answer.code, answer.remark, answer.fields.len()), (0, None, 0));
         let all = [
             (ClientRole::Consumer, "CG".into()),
@@ -35,7 +35,7 @@ fn producers_and_consumers_are_known_until_they_leave() {
         assert_eq!((client.language(), client.version()), (Some(LanguageCode::JAVA), 477));
         let events = server.events();
         assert_eq!(events.iter().filter(|e| matches!(e, BrokerEvent::ClientRegistered { .. })).count(), 3);
-        server.ask(peer, &heartbeat(JAVA));
+        server.ask_told(peer, &heartbeat(JAVA));
         assert_eq!(server.events(), [], "the same again is nothing new");
 
         let leave = [("clientID", "10.0.0.9@1#2"), ("producerGroup", "PG")];
@@ -54,7 +54,7 @@ fn producers_and_consumers_are_known_until_they_leave() {
 #[test]
 fn a_consumer_group_has_its_retry_topic_at_once() {
     with_peer(|server, peer| {
-        server.ask(peer, &heartbeat(JAVA));
+        server.ask_told(peer, &heartbeat(JAVA));
         let topic = server.broker.topic("%RETRY%CG").unwrap();
         assert_eq!((topic.read_queue_nums(), topic.write_queue_nums(), topic.perm()), (1, 1, 6));
         let route = [("topic", "%RETRY%CG")];
@@ -65,7 +65,7 @@ fn a_consumer_group_has_its_retry_topic_at_once() {
 #[test]
 fn silent_clients_are_forgotten() {
     with_peer(|server, peer| {
-        server.ask(peer, &heartbeat(JAVA));
+        server.ask_told(peer, &heartbeat(JAVA));
         for _ in 0..119 {
             server.wait(1000);
             // The connection lives, the client does not say so.
@@ -89,18 +89,18 @@ fn what_cannot_be_read_or_kept_is_refused() {
                 "a group's name has 1 to 120 characters, allowed are %|-_ 0-9 a-z A-Z",
             ),
         ] {
-            let answer = server.ask(peer, &heartbeat(body));
+            let answer = server.ask_told(peer, &heartbeat(body));
             assert_eq!((answer.code, answer.remark.as_deref()), (1, Some(remark)));
         }
         let long = "c".repeat(121);
-        let answer = server.ask(peer, &heartbeat(&format!(r#"{{"clientID":"{long}"}}"#)));
+        let answer = server.ask_told(peer, &heartbeat(&format!(r#"{{"clientID":"{long}"}}"#)));
         assert_eq!((answer.code, answer.remark.as_deref()), (1, Some("clientID is over its limit")));
         let leave = [("producerGroup", "PG")];
         assert_eq!(server.ask(peer, &Ask::new(RequestCode::UNREGISTER_CLIENT, &leave, b"")).code, 1);
     });
     with_broker(config(), Limits { clients: 2, ..Limits::default() }, |server| {
         let peer = server.accept();
-        let answer = server.ask(peer, &heartbeat(JAVA));
+        let answer = server.ask_told(peer, &heartbeat(JAVA));
         assert_eq!((answer.code, answer.remark.as_deref()), (1, Some("memory.clients is full")));
     });
 }

@@ -1,7 +1,9 @@
 //! The fields of each request and response, typed; names in quotes are those on the wire.
 
+mod consumer;
 mod send_message;
 
+pub use consumer::*;
 pub use send_message::{SendMessageRequestHeader, SendMessageResponseHeader};
 
 use super::fields::{ExtFields, Field, FieldValue, FieldWriter};

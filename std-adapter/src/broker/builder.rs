@@ -71,6 +71,12 @@ impl BrokerBuilder {
                 topics: 1_024,
                 queues: 8_192,
                 clients: 2_048,
+                consumer_groups: 1_024,
+                subscriptions: 2_048,
+                consumer_offsets: 16_384,
+                queue_locks: 4_096,
+                held_pulls: 4_096,
+                answer_bytes: 4 << 20,
                 registered_brokers: 16,
             },
         }
@@ -157,6 +163,42 @@ impl BrokerBuilder {
     /// Groups of all clients together: 2048. Heartbeats of further ones are refused.
     pub const fn max_clients(mut self, clients: usize) -> Self {
         self.limits.clients = clients;
+        self
+    }
+
+    /// Consumer groups: 1024. Further ones are refused.
+    pub const fn max_consumer_groups(mut self, groups: usize) -> Self {
+        self.limits.consumer_groups = groups;
+        self
+    }
+
+    /// Topics that consumer groups subscribe to, all groups together, each group's retry topic being one: 2048.
+    pub const fn max_subscriptions(mut self, subscriptions: usize) -> Self {
+        self.limits.subscriptions = subscriptions;
+        self
+    }
+
+    /// Queues that consumer groups keep an offset of, all groups together, at most 65535: 16384.
+    pub const fn max_consumer_offsets(mut self, offsets: usize) -> Self {
+        self.limits.consumer_offsets = offsets;
+        self
+    }
+
+    /// Queues that consumer groups consume in order, all groups together: 4096.
+    pub const fn max_queue_locks(mut self, locks: usize) -> Self {
+        self.limits.queue_locks = locks;
+        self
+    }
+
+    /// Pulls that may wait for a message at a time, at most 65535: 4096. Further ones are told that the broker is busy.
+    pub const fn max_held_pulls(mut self, pulls: usize) -> Self {
+        self.limits.held_pulls = pulls;
+        self
+    }
+
+    /// Bytes of answers that are lists, of topics or of a group's members, and wait to be sent: 4 MiB.
+    pub const fn answer_memory(mut self, bytes: usize) -> Self {
+        self.limits.answer_bytes = bytes;
         self
     }
 

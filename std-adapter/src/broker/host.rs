@@ -34,6 +34,12 @@ pub(super) struct Limits {
     pub(super) topics: usize,
     pub(super) queues: usize,
     pub(super) clients: usize,
+    pub(super) consumer_groups: usize,
+    pub(super) subscriptions: usize,
+    pub(super) consumer_offsets: usize,
+    pub(super) queue_locks: usize,
+    pub(super) held_pulls: usize,
+    pub(super) answer_bytes: usize,
     pub(super) registered_brokers: usize,
 }
 
@@ -43,7 +49,17 @@ const SCRATCH_BYTES: usize = 65_534;
 /// Events between two inputs; the host fetches them after each.
 const EVENTS: usize = 256;
 
+/// Bytes of a record that the index has room for: a body of about 100 bytes. With smaller ones, the index evicts messages
+/// before the log is full.
+const INDEXED_RECORD: usize = 256;
+
 impl Limits {
+    /// Pieces of the index, each of 16 messages: enough for a log full of records of [`INDEXED_RECORD`] bytes in few
+    /// queues, and for the last piece of every queue.
+    const fn index(&self) -> usize {
+        (self.log_bytes / (16 * INDEXED_RECORD)).saturating_add(self.queues)
+    }
+
     fn of_engine(&self, name_servers: usize) -> BrokerLimits {
         BrokerLimits {
             log: self.log_bytes,
@@ -54,7 +70,14 @@ impl Limits {
             outgoing: self.pending_responses,
             topics: self.topics,
             queues: self.queues,
+            index: self.index(),
             clients: self.clients,
+            groups: self.consumer_groups,
+            subscriptions: self.subscriptions,
+            offsets: self.consumer_offsets,
+            locks: self.queue_locks,
+            held_pulls: self.held_pulls,
+            answers: self.answer_bytes,
             brokers: self.registered_brokers,
             // A broker that nobody registers with needs no places for their topics.
             broker_topics: if self.registered_brokers == 0 { 0 } else { self.topics },
@@ -72,6 +95,7 @@ fn explain(error: &ConfigError) -> String {
         "memory.topics" => "max_topics",
         "memory.queues" => "max_queues",
         "memory.outgoing" => "max_pending_responses",
+        "memory.index" => "capacity or max_queues",
         "max_pending" => "max_pending_per_connection",
         other => other,
     };

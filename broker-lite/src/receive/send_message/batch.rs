@@ -8,7 +8,7 @@ use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::ResponseCode;
 
 use super::properties::{Merge, Special, copy, too_long};
-use super::store::{Shared, refused, reserve, stored};
+use super::store::{Shared, refused};
 use super::{Sent, delayed};
 use crate::broker::State;
 use crate::outgoing::{Content, Remark};
@@ -39,11 +39,12 @@ pub(super) fn store(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, R
     let shared = sent.shared(state, sent.topic, &sent.name)?;
     let batch = Batch { shared, half, shared_len, body: sent.request.command.body };
     let (messages, len) = batch.measure(state)?;
-    let physical_offset = reserve(state, len)?;
-    let queue_offset = state.topics.queue(shared.topic, shared.queue_id).map_or(0, Queue::max_offset);
+    let (topic, queue_id) = (shared.topic, shared.queue_id);
+    let physical_offset = state.reserve(topic, queue_id, messages, len).map_err(refused)?;
+    let queue_offset = state.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
     batch.push(state, queue_offset)?;
-    stored(state, &shared, messages, len);
-    Ok(Content::Sent { queue_id: shared.queue_id, queue_offset, physical_offset, messages })
+    state.release_pulls(topic, queue_id);
+    Ok(Content::Sent { queue_id, queue_offset, physical_offset, messages })
 }
 
 /// Properties that all messages of a batch get are looked for in each of them, so their number has a limit. Clients
@@ -85,11 +86,16 @@ impl Batch<'_> {
         for (entry, queue_offset) in entries(self.body).zip(first..) {
             let entry = entry?;
             let body_crc = (state.config.crc32)(entry.body);
-            let properties = self.properties(state, &entry)?;
-            let State { config, scratch, log, .. } = state;
-            let properties = scratch.get(properties).unwrap_or_default();
-            let record = self.shared.record(config.address, entry.flag, entry.body, properties);
-            log.push(&StoredMessage { queue_offset, body_crc, ..record }).map_err(refused)?;
+            let place = self.properties(state, &entry)?;
+            // The properties are lent out while everything else changes.
+            let scratch = core::mem::take(&mut state.scratch);
+            let properties = scratch.get(place).unwrap_or_default();
+            let tags_code = Special::of(&Properties::new(properties)).tags_code;
+            let record = self.shared.record(state.config.address, entry.flag, entry.body, properties);
+            let record = StoredMessage { queue_offset, body_crc, ..record };
+            let pushed = state.push(self.shared.topic, tags_code, &record);
+            state.scratch = scratch;
+            pushed.map_err(refused)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use rocketlite_core::message::id::MessageId;
 use rocketlite_core::message::properties::{
-    CLUSTER, DELAY, MSG_REGION, POP_CK, Properties, PropertyForm, PropertyWriter, TIMER_DELAY_MS,
+    CLUSTER, DELAY, MSG_REGION, POP_CK, Properties, PropertyForm, PropertyWriter, TAGS, TIMER_DELAY_MS,
     TIMER_DELAY_SEC, TIMER_DELIVER_MS, TRACE_ON, TRAN_MSG, UNIQ_KEY,
 };
 use rocketlite_core::wire::Text;
@@ -10,6 +10,7 @@ use rocketlite_core::wire::code::ResponseCode;
 use rocketlite_core::wire::cursor::Writer;
 
 use crate::config::{BrokerConfig, max_properties};
+use crate::filter::tags_code;
 use crate::outgoing::Remark;
 use crate::receive::Refusal;
 
@@ -33,6 +34,8 @@ pub(super) struct Special {
     /// It is to be delivered later: `DELAY` above 0 or no number, or any of the timers.
     pub(super) delayed: bool,
     pub(super) has_unique_key: bool,
+    /// The hash of its tag, 0 without one.
+    pub(super) tags_code: i32,
 }
 
 impl Special {
@@ -47,6 +50,7 @@ impl Special {
                         value.as_str().is_some_and(|value| value.eq_ignore_ascii_case("true"));
                 }
                 Some(TIMER_DELAY_SEC | TIMER_DELAY_MS | TIMER_DELIVER_MS) => special.delayed = true,
+                Some(TAGS) => special.tags_code = tags_code(value),
                 Some(UNIQ_KEY) => special.has_unique_key = true,
                 _ => {}
             }

@@ -1,6 +1,7 @@
 //! From a checked message to its record.
 
 use core::net::SocketAddr;
+use core::ops::Range;
 
 use rocketlite_core::SlotId;
 use rocketlite_core::message::stored::StoredMessage;
@@ -8,7 +9,6 @@ use rocketlite_core::wire::code::ResponseCode;
 
 use super::properties::too_long;
 use crate::broker::State;
-use crate::event::BrokerEvent;
 use crate::log::AppendError;
 use crate::outgoing::{Content, Remark};
 use crate::receive::Refusal;
@@ -63,54 +63,30 @@ impl<'a> Shared<'a> {
 pub(super) fn single(
     state: &mut State<'_>,
     shared: &Shared<'_>,
+    tags_code: i32,
     flag: i32,
     body: &[u8],
-    properties_at: usize,
-    properties_len: usize,
+    properties: Range<usize>,
 ) -> Result<Content, Refusal> {
     if body.len() > state.config.max_message_size {
         return Err(too_long());
     }
-    let place = properties_at..properties_at.saturating_add(properties_len);
     let len = {
-        let properties = state.scratch.get(place.clone()).unwrap_or_default();
+        let properties = state.scratch.get(properties.clone()).unwrap_or_default();
         shared.record(state.config.address, flag, body, properties).encoded_len()
     };
-    let physical_offset = reserve(state, len)?;
-    let properties = state.scratch.get(place).unwrap_or_default();
-    let queue_offset = state.topics.queue(shared.topic, shared.queue_id).map_or(0, Queue::max_offset);
-    let record = shared.record(state.config.address, flag, body, properties);
-    let record = StoredMessage { queue_offset, body_crc: (state.config.crc32)(body), ..record };
-    state.log.push(&record).map_err(refused)?;
-    stored(state, shared, 1, len);
-    Ok(Content::Sent { queue_id: shared.queue_id, queue_offset, physical_offset, messages: 1 })
-}
-
-/// Makes room in the log, and in the books if messages have to go for it.
-pub(super) fn reserve(state: &mut State<'_>, len: usize) -> Result<u64, Refusal> {
-    let (mut messages, mut bytes) = (0u64, 0u64);
-    let topics = &mut state.topics;
-    let physical_offset = state.log.reserve(len, &mut |evicted, size| {
-        topics.forget_message(evicted.topic, evicted.queue_id, evicted.queue_offset);
-        messages = messages.saturating_add(1);
-        bytes = bytes.saturating_add(u64::try_from(size).unwrap_or(0));
-    });
-    if messages > 0 {
-        state.counters.evicted_messages = state.counters.evicted_messages.saturating_add(messages);
-        state.counters.evicted_bytes = state.counters.evicted_bytes.saturating_add(bytes);
-        state.events.push(BrokerEvent::Evicted { messages, bytes });
-    }
-    physical_offset.map_err(refused)
-}
-
-/// Enters messages that were stored in their queue and in the books.
-pub(super) fn stored(state: &mut State<'_>, shared: &Shared<'_>, messages: u32, bytes: usize) {
-    if let Some(queue) = state.topics.queue_mut(shared.topic, shared.queue_id) {
-        queue.max_offset = queue.max_offset.saturating_add(messages.into());
-    }
-    state.counters.stored_messages = state.counters.stored_messages.saturating_add(messages.into());
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-    state.counters.stored_bytes = state.counters.stored_bytes.saturating_add(bytes);
+    let (topic, queue_id) = (shared.topic, shared.queue_id);
+    let physical_offset = state.reserve(topic, queue_id, 1, len).map_err(refused)?;
+    let queue_offset = state.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
+    let body_crc = (state.config.crc32)(body);
+    // The properties are lent out while everything else changes.
+    let scratch = core::mem::take(&mut state.scratch);
+    let record = shared.record(state.config.address, flag, body, scratch.get(properties).unwrap_or_default());
+    let pushed = state.push(topic, tags_code, &StoredMessage { queue_offset, body_crc, ..record });
+    state.scratch = scratch;
+    pushed.map_err(refused)?;
+    state.release_pulls(topic, queue_id);
+    Ok(Content::Sent { queue_id, queue_offset, physical_offset, messages: 1 })
 }
 
 /// The answer for a `PutMessageStatus` (`SendMessageProcessor#handlePutMessageResult`).
@@ -123,6 +99,9 @@ pub(super) fn refused(error: AppendError) -> Refusal {
                  full, messages are put to the slave, message store has been shut down, etc.",
             ),
         ),
+        AppendError::IndexFull => {
+            Refusal::new(ResponseCode::SERVICE_NOT_AVAILABLE, Remark::Full("memory.index"))
+        }
         AppendError::TooLarge { .. } | AppendError::OverLimit(_) => too_long(),
     }
 }

@@ -1,0 +1,342 @@
+//! Which record is the n-th of its queue: the index that consumers read by (`ConsumeQueue`).
+
+/// Messages of one queue in one chunk.
+pub(crate) const CHUNK_ENTRIES: usize = 16;
+const CHUNK_SPAN: i64 = 16;
+
+/// Where a message of a queue stands in the commit log, and its tag. The reference has 20 bytes for it, here are 16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct QueueEntry {
+    /// The record's place in the log.
+    pub(crate) physical_offset: u64,
+    /// The record's size.
+    pub(crate) size: u32,
+    /// The hash of its tag, see [`tags_code`](crate::filter::tags_code).
+    pub(crate) tags_code: i32,
+}
+
+/// A piece of the index of one queue: 16 messages. A driver only makes room for it.
+#[derive(Debug, Clone)]
+pub struct IndexChunk {
+    /// Which piece of its queue it is: queue offset / 16.
+    number: i64,
+    /// A piece far before it, and that piece's number.
+    jump_number: i64,
+    jump: Link,
+    /// The pieces before and after it.
+    before: Link,
+    after: Link,
+    entries: [QueueEntry; CHUNK_ENTRIES],
+}
+
+/// A place among the chunks, one more than its index; 0 is none, so that memory without content is all zero.
+type Link = u32;
+
+impl IndexChunk {
+    /// An unused one.
+    pub const EMPTY: Self = Self {
+        number: 0,
+        jump_number: 0,
+        jump: 0,
+        before: 0,
+        after: 0,
+        entries: [QueueEntry { physical_offset: 0, size: 0, tags_code: 0 }; CHUNK_ENTRIES],
+    };
+}
+
+impl Default for IndexChunk {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// Where the index of a queue begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ConsumeQueue {
+    first: Link,
+    last: Link,
+}
+
+impl ConsumeQueue {
+    pub(crate) const EMPTY: Self = Self { first: 0, last: 0 };
+}
+
+/// The indexes of all queues over one pool of chunks, so that a thousand short queues and a long one both find room.
+///
+/// Chunks are only added at the end of a queue and taken from its front. Each points to the one before it and to one far
+/// before it, in the way of E. Myers' random-access lists ("An applicative random-access stack", 1983): any place is
+/// found in a number of steps that grows with the logarithm of the queue's length.
+#[derive(Debug)]
+pub(crate) struct ConsumeQueues<'m> {
+    chunks: &'m mut [IndexChunk],
+    /// Chunks that were given back, linked by `after`.
+    free: Link,
+    free_count: usize,
+    /// Chunks from here on were never used.
+    unused: usize,
+}
+
+impl<'m> ConsumeQueues<'m> {
+    pub(crate) const fn new(chunks: &'m mut [IndexChunk]) -> Self {
+        Self { chunks, free: 0, free_count: 0, unused: 0 }
+    }
+
+    /// Whether `messages` more of a queue fit behind the queue offset `max_offset`.
+    pub(crate) fn has_room(&self, queue: ConsumeQueue, max_offset: i64, messages: u32) -> bool {
+        let (begun, _) = split(max_offset);
+        let (end, place) = split(max_offset.saturating_add(messages.into()));
+        let mut wanted = end.saturating_sub(begun).saturating_add((place > 0).into());
+        if self.chunk(queue.last).is_some_and(|last| last.number == begun) {
+            wanted = wanted.saturating_sub(1);
+        }
+        usize::try_from(wanted).is_ok_and(|wanted| wanted <= self.free_chunks())
+    }
+
+    /// Whether so many messages fit, wherever the first of them stands in its chunk, if there are no others.
+    pub(crate) fn fits(&self, messages: u32) -> bool {
+        let chunks =
+            usize::try_from(messages).unwrap_or(usize::MAX).div_ceil(CHUNK_ENTRIES).saturating_add(1);
+        chunks <= self.chunks.len()
+    }
+
+    /// Chunks that no queue has.
+    pub(crate) fn free_chunks(&self) -> usize {
+        self.chunks.len().saturating_sub(self.unused).saturating_add(self.free_count)
+    }
+
+    /// Enters the message with `queue_offset`, the one after the last. [`ConsumeQueues::has_room`] was asked before.
+    pub(crate) fn push(&mut self, queue: &mut ConsumeQueue, queue_offset: i64, entry: QueueEntry) {
+        let (number, place) = split(queue_offset);
+        if self.chunk(queue.last).is_none_or(|last| last.number != number)
+            && self.extend(queue, number).is_none()
+        {
+            debug_assert!(false, "no room was kept in the index");
+            return;
+        }
+        if let Some(slot) = self.chunk_mut(queue.last).and_then(|chunk| chunk.entries.get_mut(place)) {
+            *slot = entry;
+        }
+    }
+
+    /// The message with `queue_offset`, which has to be one of those that are stored.
+    pub(crate) fn get(&self, queue: ConsumeQueue, queue_offset: i64) -> Option<QueueEntry> {
+        let (number, place) = split(queue_offset);
+        let chunk = self.chunk(self.find(queue, number)?)?;
+        chunk.entries.get(place).copied()
+    }
+
+    /// The message with `queue_offset`, to change where it stands.
+    pub(crate) fn get_mut(&mut self, queue: ConsumeQueue, queue_offset: i64) -> Option<&mut QueueEntry> {
+        let (number, place) = split(queue_offset);
+        let link = self.find(queue, number)?;
+        self.chunk_mut(link)?.entries.get_mut(place)
+    }
+
+    /// The messages from `queue_offset` on, and after the last of them whatever stands in its chunk.
+    pub(crate) fn from(
+        &self,
+        queue: ConsumeQueue,
+        queue_offset: i64,
+    ) -> impl Iterator<Item = QueueEntry> + use<'_, 'm> {
+        let (number, place) = split(queue_offset);
+        let first = self.find(queue, number).and_then(|link| self.chunk(link));
+        let chunks = core::iter::successors(first, |chunk| self.chunk(chunk.after));
+        chunks.flat_map(|chunk| chunk.entries.iter()).skip(place).copied()
+    }
+
+    /// Gives back what lies before the queue offset `min_offset`.
+    pub(crate) fn cut_before(&mut self, queue: &mut ConsumeQueue, min_offset: i64) {
+        let (number, _) = split(min_offset);
+        while let Some(chunk) = self.chunk(queue.first).filter(|chunk| chunk.number < number) {
+            let after = chunk.after;
+            self.give_back(queue.first);
+            queue.first = after;
+            match self.chunk_mut(after) {
+                Some(chunk) => chunk.before = 0,
+                None => queue.last = 0,
+            }
+        }
+    }
+
+    /// Gives back all of a queue.
+    pub(crate) fn clear(&mut self, queue: &mut ConsumeQueue) {
+        while let Some(after) = self.chunk(queue.first).map(|chunk| chunk.after) {
+            self.give_back(queue.first);
+            queue.first = after;
+        }
+        queue.last = 0;
+    }
+
+    fn find(&self, queue: ConsumeQueue, number: i64) -> Option<Link> {
+        if self.chunk(queue.first)?.number == number {
+            return Some(queue.first);
+        }
+        let mut link = queue.last;
+        loop {
+            let chunk = self.chunk(link)?;
+            if chunk.number == number {
+                return Some(link);
+            }
+            if chunk.number < number {
+                return None;
+            }
+            // A jump to before the first chunk, which was given back, would also be one to before what is looked for.
+            link = if chunk.jump != 0 && chunk.jump_number >= number { chunk.jump } else { chunk.before };
+        }
+    }
+
+    fn extend(&mut self, queue: &mut ConsumeQueue, number: i64) -> Option<()> {
+        let (jump, jump_number) = self.next_jump(*queue).unwrap_or_default();
+        let link = self.take()?;
+        let before = queue.last;
+        let chunk = self.chunk_mut(link)?;
+        *chunk = IndexChunk { number, jump_number, jump, before, ..IndexChunk::EMPTY };
+        match self.chunk_mut(before) {
+            Some(last) => last.after = link,
+            None => queue.first = link,
+        }
+        queue.last = link;
+        Some(())
+    }
+
+    /// Where the next chunk of a queue jumps to: as far as two jumps of equal length would lead, else to the last chunk.
+    fn next_jump(&self, queue: ConsumeQueue) -> Option<(Link, i64)> {
+        let (first, last) = (self.chunk(queue.first)?, self.chunk(queue.last)?);
+        let to_last = Some((queue.last, last.number));
+        if last.jump == 0 || last.jump_number < first.number {
+            return to_last;
+        }
+        let jump = self.chunk(last.jump)?;
+        let near = last.number.saturating_sub(jump.number);
+        let far = jump.number.saturating_sub(jump.jump_number);
+        if jump.jump != 0 && near == far { Some((jump.jump, jump.jump_number)) } else { to_last }
+    }
+
+    fn take(&mut self) -> Option<Link> {
+        if self.free != 0 {
+            let link = self.free;
+            self.free = self.chunk(link)?.after;
+            self.free_count = self.free_count.saturating_sub(1);
+            return Some(link);
+        }
+        let next = self.unused.checked_add(1).filter(|next| *next <= self.chunks.len())?;
+        self.unused = next;
+        Link::try_from(next).ok()
+    }
+
+    fn give_back(&mut self, link: Link) {
+        let free = self.free;
+        if let Some(chunk) = self.chunk_mut(link) {
+            chunk.after = free;
+            self.free = link;
+            self.free_count = self.free_count.saturating_add(1);
+        }
+    }
+
+    fn chunk(&self, link: Link) -> Option<&IndexChunk> {
+        self.chunks.get(usize::try_from(link).ok()?.checked_sub(1)?)
+    }
+
+    fn chunk_mut(&mut self, link: Link) -> Option<&mut IndexChunk> {
+        self.chunks.get_mut(usize::try_from(link).ok()?.checked_sub(1)?)
+    }
+}
+
+/// The number of the chunk, and the place in it.
+fn split(queue_offset: i64) -> (i64, usize) {
+    let place = usize::try_from(queue_offset.rem_euclid(CHUNK_SPAN)).unwrap_or(0);
+    (queue_offset.div_euclid(CHUNK_SPAN), place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rocketlite_core::Rng;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn entry(n: i64) -> QueueEntry {
+        let physical_offset = u64::try_from(n).unwrap() * 100;
+        QueueEntry { physical_offset, size: 7, tags_code: i32::try_from(n % 5).unwrap() }
+    }
+
+    #[test]
+    fn every_message_is_found_until_it_is_cut_off() {
+        let mut memory = vec![IndexChunk::EMPTY; 600];
+        let mut index = ConsumeQueues::new(&mut memory);
+        // Queues of very different lengths, cut at different places.
+        let mut queues: Vec<(ConsumeQueue, i64, i64)> = vec![(ConsumeQueue::EMPTY, 0, 0); 7];
+        let mut rng = Rng::new(11);
+        for round in 0..30_000u32 {
+            let of = usize::try_from(rng.below(7).min(rng.below(7))).unwrap();
+            let (queue, min, max) = &mut queues[of];
+            if index.has_room(*queue, *max, 1) && (*max - *min < 4_000) {
+                index.push(queue, *max, entry(*max));
+                *max += 1;
+            } else {
+                *min += i64::from(rng.below(u32::try_from(*max - *min + 1).unwrap()));
+                index.cut_before(queue, *min);
+            }
+            if round % 50 == 0 {
+                for (queue, min, max) in &queues {
+                    for at in [*min, (*min + *max) / 2, *max - 1] {
+                        let expected = (at >= *min && at < *max).then(|| entry(at));
+                        assert_eq!(index.get(*queue, at).filter(|_| at < *max && at >= *min), expected);
+                    }
+                    assert_eq!(
+                        index.from(*queue, *min).next().filter(|_| *min < *max).is_some(),
+                        *min < *max
+                    );
+                }
+            }
+        }
+        for (queue, min, max) in &mut queues {
+            let count = usize::try_from(*max - *min).unwrap();
+            let all: Vec<_> = index.from(*queue, *min).take(count).collect();
+            assert_eq!(all, (*min..*max).map(entry).collect::<Vec<_>>());
+            index.clear(queue);
+        }
+        assert_eq!(index.free_chunks(), 600);
+    }
+
+    #[test]
+    fn a_place_in_a_long_queue_is_found_in_few_steps() {
+        let mut memory = vec![IndexChunk::EMPTY; 4_096];
+        let mut index = ConsumeQueues::new(&mut memory);
+        let mut queue = ConsumeQueue::EMPTY;
+        for n in 0..65_536 {
+            index.push(&mut queue, n, entry(n));
+        }
+        assert!(!index.has_room(queue, 65_536, 1));
+        let steps = |number: i64| {
+            let (mut link, mut steps) = (queue.last, 0);
+            while index.chunk(link).unwrap().number != number {
+                let chunk = index.chunk(link).unwrap();
+                link = if chunk.jump != 0 && chunk.jump_number >= number { chunk.jump } else { chunk.before };
+                steps += 1;
+            }
+            steps
+        };
+        let most = (0..4_096).map(steps).max().unwrap();
+        assert!(most <= 40, "{most} steps");
+    }
+
+    #[test]
+    fn room_is_counted_in_chunks() {
+        let mut memory = vec![IndexChunk::EMPTY; 2];
+        let mut index = ConsumeQueues::new(&mut memory);
+        let (mut a, mut b) = (ConsumeQueue::EMPTY, ConsumeQueue::EMPTY);
+        assert!(index.has_room(a, 0, 32) && !index.has_room(a, 0, 33));
+        for n in 0..10 {
+            index.push(&mut a, n, entry(n));
+        }
+        assert!(index.has_room(a, 10, 22) && !index.has_room(a, 10, 23));
+        index.push(&mut b, 0, entry(0));
+        assert!(index.has_room(a, 10, 6) && !index.has_room(a, 10, 7));
+        index.clear(&mut a);
+        assert!(index.has_room(b, 1, 31) && !index.has_room(b, 1, 32));
+        assert_eq!(index.get(a, 3), None);
+        // A queue whose messages are all gone begins with a chunk of its own again.
+        assert!(index.has_room(a, 10, 6) && !index.has_room(a, 10, 7));
+    }
+}

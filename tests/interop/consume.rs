@@ -6,9 +6,11 @@ mod delays;
 mod failing;
 mod kinds;
 mod members;
+mod printed;
 mod stage;
 mod starts;
 mod tags;
+mod tool;
 mod volume;
 
 use std::thread::{Builder, Scope};
@@ -67,4 +69,48 @@ fn many_messages_come_from_apache_once_each() {
     if wanted("many messages from Apache") {
         many_messages_come_once_each(Server::apache("volume"), 20_000);
     }
+}
+
+#[test]
+fn consumers_get_from_our_broker_what_they_should() {
+    if wanted("consumers of our broker") {
+        consumers_get_what_they_should(Server::rocketlite());
+    }
+}
+
+#[test]
+fn many_messages_come_from_our_broker_once_each() {
+    if wanted("many messages from our broker") {
+        many_messages_come_once_each(Server::rocketlite(), 100_000);
+    }
+}
+
+#[test]
+fn the_admin_tool_prints_of_our_broker_what_it_prints_of_apache() {
+    if !wanted("the admin tool") {
+        return;
+    }
+    let servers = [Server::apache("tool"), Server::rocketlite()];
+    let stages = servers.each_ref().map(Stage::new);
+    let [theirs, ours] = std::thread::scope(|scope| {
+        let runs = stages.each_ref().map(|stage| scope.spawn(|| tool::everything_printed(stage)));
+        runs.map(|run| run.join().expect("no panic"))
+    });
+    let differences: Vec<_> =
+        theirs.iter().zip(&ours).filter_map(|(theirs, ours)| tool::difference(theirs, ours)).collect();
+    rocketlite_tests::say(&format!(
+        "interop mqadmin 5.4.0: {} of {} commands print the same",
+        theirs.len() - differences.len(),
+        theirs.len()
+    ));
+    assert!(
+        differences.is_empty() && theirs.len() == ours.len(),
+        "{}",
+        differences.join(
+            "
+
+"
+        )
+    );
+    servers.into_iter().for_each(Server::stop);
 }

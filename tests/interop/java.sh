@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Programs on the reference's own Java client; java/*.java compile against every version tested.
-#   java.sh VERSION Send|Find|Consume|Try|Members [OPTION...]   see README.md; a wrong option prints the usage
+#   java.sh VERSION Send|Find|Consume|Try|Members|Admin [OPTION...]   see README.md; a wrong option prints the usage
 # LOCAL_OFFSETS=DIR has consumers that broadcast keep their offsets there.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-[ $# -ge 2 ] || die "usage: java.sh VERSION Send|Find|Consume|Try|Members [OPTION...]"
+[ $# -ge 2 ] || die "usage: java.sh VERSION Send|Find|Consume|Try|Members|Admin [OPTION...]"
 version=$1 program=$2
 shift 2
 [ -f "$here/java/$program.java" ] || die "no such program: $program"

@@ -58,6 +58,11 @@ pub(crate) fn java_members(version: &str, name_server: &str) -> Command {
     with(script("java.sh"), &[version, "Members", "--namesrv", name_server])
 }
 
+/// The reference's tool for administrators, which runs a command when it is told to.
+pub(crate) fn java_admin() -> Dialogue {
+    Dialogue::spawn(with(script("java.sh"), &["5.4.0", "Admin"]))
+}
+
 /// The consumers of the Go client.
 pub(crate) fn go_members(name_server: &str) -> Command {
     with(script("go.sh"), &["members", "--namesrv", name_server])

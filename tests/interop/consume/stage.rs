@@ -31,7 +31,6 @@ impl Server {
         Self::Apache(Apache::start("5.4.0", name, ""))
     }
 
-    #[expect(dead_code, reason = "our broker's tests come with its consumers")]
     pub(super) fn rocketlite() -> Self {
         Self::Rocketlite(RunningBroker::spawn(&["--memory", "--capacity", "256MiB"]))
     }
@@ -89,6 +88,7 @@ impl Draft {
 pub(super) struct Sent {
     pub(super) draft: Draft,
     pub(super) msg_id: String,
+    pub(super) offset_msg_id: String,
     pub(super) queue_id: i64,
     pub(super) queue_offset: i64,
     /// When the server stored it; if it is delayed, where nobody sees it yet.
@@ -125,6 +125,11 @@ impl Stage {
 
     pub(super) fn name_server(&self) -> &str {
         &self.name_server
+    }
+
+    /// Name server and broker.
+    pub(super) fn addresses(&self) -> (&str, &str) {
+        (&self.name_server, &self.broker)
     }
 
     /// Where consumers that broadcast keep their offsets.
@@ -168,6 +173,7 @@ impl Stage {
         let (record, _) = StoredMessage::decode(&record).expect("a record");
         Sent {
             msg_id: sent.message_id.to_string(),
+            offset_msg_id: id.to_string(),
             queue_id: sent.queue_id.into(),
             queue_offset: sent.queue_offset.expect("the broker tells"),
             stored_at: record.store_timestamp,

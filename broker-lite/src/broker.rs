@@ -2,6 +2,7 @@
 //! nothing of what requests mean.
 
 mod consumers;
+mod delays;
 mod name_servers;
 mod pulls;
 mod state;
@@ -26,7 +27,9 @@ use crate::receive;
 use crate::table::{Client, ConsumerGroup, Link, Queue, RegisteredBroker, Topic};
 
 pub(crate) use consumers::{NoRoom, RETRY_PREFIX};
+pub(crate) use delays::{MAX_LEVEL, SCHEDULE_TOPIC};
 pub(crate) use state::State;
+pub(crate) use store::Wanted;
 
 /// A broker and name server on one port.
 ///
@@ -92,6 +95,10 @@ impl<'m> Broker<'m> {
     /// Sets the wall clock anew, as often as the caller likes.
     pub const fn set_clock(&mut self, clock: WallClock) {
         self.state.clock = clock;
+        if self.state.delays.messages > 0 {
+            // What waits may be due by the new time.
+            self.state.delays.next = Some(self.state.now);
+        }
     }
 
     /// The oldest event that nobody has taken.
@@ -127,6 +134,11 @@ impl<'m> Broker<'m> {
     /// The offsets of one queue.
     pub fn queue(&self, topic: &str, queue_id: i32) -> Option<Queue> {
         self.state.topics.queue(self.state.topics.find(topic)?, queue_id).copied()
+    }
+
+    /// How many messages wait for their time, and the bytes of their records.
+    pub const fn delayed(&self) -> (usize, usize) {
+        (self.state.delays.messages, self.state.delays.bytes)
     }
 
     /// The groups that clients work for.
@@ -237,6 +249,7 @@ impl Engine for Broker<'_> {
     fn handle_timeout(&mut self, now: Instant) {
         self.state.advance(now);
         self.handle_tick();
+        self.state.deliver_due();
         self.state.retry_pulls();
         while let Some(connection) = self.state.silent_name_server() {
             self.close(connection, DisconnectReason::Idle);

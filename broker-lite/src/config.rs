@@ -11,6 +11,7 @@ use rocketlite_core::message::stored::{FIXED_BYTES, MAX_TOPIC_BYTES, V6_EXTRA_BY
 use rocketlite_core::message::validate::check_broker_topic;
 use rocketlite_core::wire::frame::DEFAULT_MAX_FRAME;
 
+use crate::broker::MAX_LEVEL;
 use crate::memory::BrokerMemory;
 use crate::table::{ClientTable, HeldPullTable, NameIndex};
 
@@ -38,6 +39,10 @@ pub struct BrokerConfig<'m> {
     pub max_frame: usize,
     /// What becomes of old messages when the log is full. Default [`WhenFull::Evict`].
     pub when_full: WhenFull,
+    /// Most bytes of the log that messages may take that wait for their time; further ones are refused with
+    /// `SERVICE_NOT_AVAILABLE`. They stay when older messages go, so the log must have room for the longest record
+    /// beside them. Default a quarter of the log, or what leaves that room.
+    pub max_delayed_bytes: Option<usize>,
     /// What send answers and stored messages name as region. Default `DefaultRegion` (`regionId`).
     pub region_id: &'m str,
     /// Whether clients should trace. Default true (`traceOn`).
@@ -94,6 +99,7 @@ impl<'m> BrokerConfig<'m> {
             max_message_size: 4 * 1024 * 1024,
             max_frame: DEFAULT_MAX_FRAME,
             when_full: WhenFull::Evict,
+            max_delayed_bytes: None,
             region_id: "DefaultRegion",
             trace_on: true,
             retry_max_times: 16,
@@ -122,12 +128,18 @@ impl<'m> BrokerConfig<'m> {
             .saturating_add(properties)
     }
 
+    /// Bytes that messages may take that wait for their time.
+    pub(crate) fn delayed_limit(&self, log: usize, scratch: usize) -> usize {
+        let most = log.saturating_sub(self.max_record(scratch));
+        self.max_delayed_bytes.unwrap_or(log / 4).min(most)
+    }
+
     /// Queues of the topics that are there from the start.
     pub(crate) fn built_in_queues(&self) -> usize {
         let template = if self.auto_create_topics { self.default_topic_queue_nums } else { 0 };
         usize::try_from(template)
             .unwrap_or(0)
-            .saturating_add(usize::try_from(CLUSTER_QUEUES + 1).unwrap_or(0))
+            .saturating_add(usize::try_from(CLUSTER_QUEUES + 1 + MAX_LEVEL).unwrap_or(0))
     }
 
     /// The only gate: settings by themselves, then memory against settings.
@@ -177,7 +189,9 @@ impl<'m> BrokerConfig<'m> {
         let properties = max_properties(memory.scratch.len());
         let frame = self.max_message_size.saturating_add(properties).saturating_add(MAX_HEADER_BYTES);
         least("memory.scratch", memory.scratch.len(), MIN_SCRATCH)?;
-        least("memory.log", memory.log.len(), self.max_record(memory.scratch.len()))?;
+        let delayed = self.max_delayed_bytes.unwrap_or(0);
+        let log = self.max_record(memory.scratch.len()).saturating_add(delayed);
+        least("memory.log", memory.log.len(), log)?;
         least("max_frame", self.max_frame, frame)?;
         least("memory.frames", memory.frames.len(), frame)?;
         least("memory.frame_extents", memory.frame_extents.len(), 1)?;
@@ -218,8 +232,8 @@ pub(crate) const fn max_properties(scratch: usize) -> usize {
 /// Queues of the topic with the cluster's name (`TopicConfigManager`).
 pub(crate) const CLUSTER_QUEUES: i32 = 16;
 
-/// The template, the cluster's and the broker's topic.
-const BUILT_IN_TOPICS: usize = 3;
+/// The template, the cluster's and the broker's topic, and that of messages that wait for their time.
+const BUILT_IN_TOPICS: usize = 4;
 
 /// Room for a send's header beside its properties: names, numbers, and the escapes of a JSON header.
 const MAX_HEADER_BYTES: usize = 1024;

@@ -177,10 +177,9 @@ mod tests {
 
     #[test]
     fn too_many_tags_let_everything_through() {
-        let text: std::string::String = (0..=MAX_TAGS).map(|n| std::format!("tag{n}||")).collect();
-        assert_eq!(TagFilter::parse(Text::from(text.as_str())), TagFilter::All);
-        let text: std::string::String = (0..MAX_TAGS).map(|n| std::format!("tag{n}||")).collect();
-        assert!(!TagFilter::parse(Text::from(text.as_str())).matches(0));
+        let tags: std::vec::Vec<_> = (0..=MAX_TAGS).map(|n| std::format!("tag{n}")).collect();
+        assert_eq!(TagFilter::parse(Text::from(tags.join("||").as_str())), TagFilter::All);
+        assert!(!TagFilter::parse(Text::from(tags[1..].join("||").as_str())).matches(0));
     }
 
     #[test]

@@ -17,7 +17,8 @@ use crate::table::{
 /// sizes are settings. The broker needs nothing else but its own value and some stack.
 #[derive(Debug)]
 pub struct BrokerMemory<'m> {
-    /// The commit log; at least [`BrokerConfig::max_record`](crate::BrokerConfig::max_record) bytes.
+    /// The commit log; at least [`BrokerConfig::max_record`](crate::BrokerConfig::max_record) bytes, and
+    /// [`BrokerConfig::max_delayed_bytes`](crate::BrokerConfig::max_delayed_bytes) more if that is set.
     pub log: &'m mut [u8],
     /// One for each connection, those to name servers included; at most 65,535.
     pub connections: &'m mut [Slot<Connection>],
@@ -31,7 +32,7 @@ pub struct BrokerMemory<'m> {
     /// One for each frame that waits to be sent, on all connections together. With two for each of `connections`, peers who
     /// do not read leave one to everybody else.
     pub outgoing: &'m mut [Slot<Outgoing>],
-    /// One for each topic, at least 3; at most 65,535.
+    /// One for each topic, at least 4; at most 65,535.
     pub topics: &'m mut [Slot<Topic>],
     /// Two for each topic.
     pub topic_index: &'m mut [u16],

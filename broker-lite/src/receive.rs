@@ -102,6 +102,7 @@ fn answer(state: &mut State<'_>, request: &Request<'_>) -> Content {
         RequestCode::SEND_MESSAGE | RequestCode::SEND_MESSAGE_V2 | RequestCode::SEND_BATCH_MESSAGE => {
             send_message::send(state, request)
         }
+        RequestCode::CONSUMER_SEND_MSG_BACK => send_message::send_back(state, request),
         RequestCode::GET_ROUTEINFO_BY_TOPIC => route::route(state, request),
         RequestCode::GET_BROKER_CLUSTER_INFO => Content::Cluster { version: state.brokers.version() },
         RequestCode::HEART_BEAT => heartbeat::heartbeat(state, request),

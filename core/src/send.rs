@@ -175,7 +175,7 @@ impl InFlight {
         };
     }
 
-    /// The broker of the attempt before this one, which the selector avoids.
+    /// The broker of the latest attempt, which the selector avoids.
     pub(crate) fn last_broker(&self) -> Option<SlotId> {
         (self.attempts > 0).then_some(self.attempt.queue.broker)
     }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod broker;
+mod choice;
 mod commit_log;
 mod frame;
 mod header;

@@ -3,6 +3,7 @@
 pub(crate) mod broker;
 pub(crate) mod demo;
 pub(crate) mod send;
+pub(crate) mod tail;
 
 use core::error::Error;
 

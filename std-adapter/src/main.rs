@@ -25,6 +25,8 @@ enum Command {
     Broker(cli::broker::Arguments),
     /// Sends messages and prints where each was stored
     Send(cli::send::Arguments),
+    /// Prints the messages of a topic as they come
+    Tail(cli::tail::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return misused(&error),
     };
-    if let Err(error) = log(matches!(arguments.command, Command::Broker(_))) {
+    if let Err(error) = log(&arguments.command) {
         fail(&error);
         return ExitCode::from(2);
     }
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
             Command::Demo(arguments) => cli::demo::run(arguments).await,
             Command::Broker(arguments) => cli::broker::run(arguments).await,
             Command::Send(arguments) => cli::send::run(arguments).await,
+            Command::Tail(arguments) => cli::tail::run(arguments).await,
         }
     });
     // Does not wait for a line of the standard input that nobody wants any more.
@@ -57,9 +60,13 @@ fn main() -> ExitCode {
 }
 
 /// Writes what happens to the standard error, as far as `RUST_LOG` wants it written. A broker tells its operator what
-/// changes; the others have results to tell of.
-fn log(is_broker: bool) -> Result<(), String> {
-    let usual = if is_broker { LevelFilter::INFO } else { LevelFilter::OFF };
+/// changes, `tail` of what it does not get; the others have results to tell of.
+fn log(command: &Command) -> Result<(), String> {
+    let usual = match command {
+        Command::Broker(_) => LevelFilter::INFO,
+        Command::Tail(_) => LevelFilter::WARN,
+        Command::Demo(_) | Command::Send(_) => LevelFilter::OFF,
+    };
     let filter = EnvFilter::builder().with_default_directive(usual.into()).from_env();
     let filter = filter.map_err(|error| {
         format!("RUST_LOG: {error}; a level such as 'debug' or 'rocketlite=trace,warn' is allowed")

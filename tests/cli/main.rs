@@ -5,7 +5,9 @@ mod demo;
 mod examples;
 mod logging;
 mod mistakes;
+mod outbox;
 mod send;
+mod tail;
 
 use rocketlite_tests::program::{Finished, RunningBroker, rocketlite, run};
 use serde_json::Value;

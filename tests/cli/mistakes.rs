@@ -39,12 +39,20 @@ fn options_that_are_misspelt_missing_or_at_odds() {
         (&[send, &["--body", "x", "--count", "-1"]].concat(), &["-1"]),
         (&[send, &["--body", "x", "--retries", "16"]].concat(), &["retry", "16"]),
         (&["demo", "--count", "1"], &["--count", "10"]),
+        (&["tail", "--namesrv", "127.0.0.1:1", "--topic", "T", "--from", "-1"], &["--from", "first", "last"]),
+        (&["tail", "--namesrv", "nowhere", "--topic", "T"], &["name server", "nowhere"]),
+        (&["tail", "--namesrv", "127.0.0.1:1", "--topic", "T"], &["cannot connect", "127.0.0.1:1"]),
     ]);
+    let broker = RunningBroker::spawn(&[]);
+    let arguments = ["tail", "--namesrv", &broker.address, "--topic", "missing"];
+    names(&run(rocketlite(&arguments)), &["no topic 'missing'"]);
 }
 
 #[test]
 fn help_and_version_are_no_mistakes() {
-    for arguments in [&["--help"][..], &["--version"], &["broker", "--help"], &["send", "--help"]] {
+    for arguments in
+        [&["--help"][..], &["--version"], &["broker", "--help"], &["send", "--help"], &["tail", "--help"]]
+    {
         let finished = run(rocketlite(arguments));
         assert!(finished.success().contains("rocketlite"), "{finished:?}");
     }

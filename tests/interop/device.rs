@@ -1,4 +1,4 @@
-//! The firmware image of `examples/firmware` in an emulated device, and real servers on this machine: the messages it says
+//! The firmware images of `examples/firmware` in an emulated device, and real servers on this machine: the messages they say
 //! were stored are looked for there.
 
 use core::time::Duration;
@@ -35,14 +35,16 @@ struct Device {
 }
 
 impl Device {
-    /// Has it send `count` readings, `interval` milliseconds apart.
-    fn start(name_server: &str, topic: &str, count: usize, interval: usize) -> Self {
+    /// Has an image send `count` readings, `interval` milliseconds apart.
+    fn start(image: &str, name_server: &str, topic: &str, count: usize, interval: usize) -> Self {
         let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/firmware");
-        let mut build = Running::spawn(Command::new(firmware.join("build")));
+        let mut build = Command::new(firmware.join("build"));
+        build.args(["build", "--release", "--package", image]);
+        let mut build = Running::spawn(build);
         let status = build.wait(BUILD_DEADLINE);
         assert!(status.success(), "{status}: {}", build.complaints());
         let mut command = Command::new(firmware.join("run"));
-        command.args([name_server, topic, &count.to_string(), &interval.to_string()]);
+        command.args([name_server, topic, &count.to_string(), &interval.to_string()]).env("IMAGE", image);
         let mut running = Running::spawn(command);
         let lines = lines(running.child().stdout.take().expect("it was piped"));
         Self { running, lines }
@@ -123,6 +125,9 @@ fn is_there(line: &Value) {
     }
 }
 
+/// Where readings go.
+const TOPIC: &str = "Readings";
+
 /// The story of a device and the servers that go away and come back.
 struct Story {
     device: Device,
@@ -132,7 +137,40 @@ struct Story {
     lost: usize,
 }
 
+/// Two brokers, the first of which may go away.
+type Brokers = [RunningBroker; 2];
+
 impl Story {
+    /// Has a device send to two brokers of a name server.
+    fn begin(image: &str) -> (Self, RunningBroker, Brokers) {
+        let name_server = RunningBroker::spawn(&["--name", "name-server"]);
+        let address = &name_server.address;
+        let brokers = ["first", "second"].map(|name| broker(name, "127.0.0.1:0", address));
+        for broker in &brokers {
+            create(TOPIC, broker);
+        }
+        routed(TOPIC, &name_server, &brokers.each_ref());
+        let device = Device::start(image, address, TOPIC, 100_000, 50);
+        (Self { device, found: 0, away: None, lost: 0 }, name_server, brokers)
+    }
+
+    /// Kills the first broker and starts it again.
+    fn while_first_is_away(&mut self, [first, second]: Brokers, name_server: &str) -> Brokers {
+        for broker in ["first", "second"] {
+            self.sent_to(broker, 10);
+        }
+        let first_address = first.address.clone();
+        first.kill();
+        self.away = Some("first");
+        self.sent_to("second", 20);
+        assert!(self.lost < 10, "{} readings went to a broker that is away", self.lost);
+        self.away = None;
+        let first = broker("first", &first_address, name_server);
+        create(TOPIC, &first);
+        self.sent_to("first", 10);
+        [first, second]
+    }
+
     /// Goes on until `enough` of something has been said, and looks for each reading at once, before its broker may go.
     fn until(&mut self, what: &str, mut enough: usize, counts: impl Fn(&Value) -> bool) {
         let deadline = Instant::now() + DEADLINE;
@@ -164,30 +202,9 @@ fn a_device_keeps_sending_while_a_broker_and_then_the_name_server_are_away() {
     if !wanted("against rocketlite") {
         return;
     }
-    let topic = "Readings";
-    let name_server = RunningBroker::spawn(&["--name", "name-server"]);
+    let (mut story, name_server, brokers) = Story::begin("sensor");
     let address = name_server.address.clone();
-    let [first, second] = ["first", "second"].map(|name| broker(name, "127.0.0.1:0", &address));
-    for broker in [&first, &second] {
-        create(topic, broker);
-    }
-    routed(topic, &name_server, &[&first, &second]);
-
-    let device = Device::start(&address, topic, 100_000, 50);
-    let mut story = Story { device, found: 0, away: None, lost: 0 };
-    for broker in ["first", "second"] {
-        story.sent_to(broker, 10);
-    }
-
-    let first_address = first.address.clone();
-    first.kill();
-    story.away = Some("first");
-    story.sent_to("second", 20);
-    assert!(story.lost < 10, "{} readings went to a broker that is away", story.lost);
-    story.away = None;
-    let first = broker("first", &first_address, &address);
-    create(topic, &first);
-    story.sent_to("first", 10);
+    let brokers = story.while_first_is_away(brokers, &address);
 
     name_server.kill();
     story.until("a name server that is away", 1, |line| line["disconnected"] == *address);
@@ -199,7 +216,18 @@ fn a_device_keeps_sending_while_a_broker_and_then_the_name_server_are_away() {
     story.sent_to("first", 10);
     story.sent_to("second", 10);
     rocketlite_tests::say(&format!("firmware: {} readings found where the device says", story.found));
-    drop((story, first, second, name_server));
+    drop((story, brokers, name_server));
+}
+
+#[test]
+fn a_device_with_an_async_stack_keeps_sending_while_a_broker_is_away() {
+    if !wanted("async, against rocketlite") {
+        return;
+    }
+    let (mut story, name_server, brokers) = Story::begin("sensor-async");
+    let brokers = story.while_first_is_away(brokers, &name_server.address);
+    rocketlite_tests::say(&format!("firmware async: {} readings found", story.found));
+    drop((story, brokers, name_server));
 }
 
 #[test]
@@ -209,7 +237,7 @@ fn apache_stores_what_a_device_sends_and_java_finds_it() {
     }
     for version in VERSIONS {
         let apache = Apache::start(version, "device", "");
-        let device = Device::start(&apache.name_server, "FromDevice", 100, 20);
+        let device = Device::start("sensor", &apache.name_server, "FromDevice", 100, 20);
         let said = device.all();
         device.ends_well();
         let readings = said.iter().filter(|line| line["reading"].is_u64());

@@ -1,6 +1,7 @@
 //! The deterministic simulation: seeds that are always run, and fresh ones.
 //!
-//! `ROCKETLITE_SEED=N` runs one seed and tells everything about it, `ROCKETLITE_SEEDS=N` as many fresh ones.
+//! `ROCKETLITE_SEED=N` runs one seed and tells everything about it, `ROCKETLITE_SEEDS=N` as many fresh ones, with both from
+//! that seed on.
 
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -68,11 +69,25 @@ fn what_waits_behind_a_send_on_a_lost_connection_does_not_follow_it_to_another_b
     check(907_504_304_753, &mut Marks::default());
 }
 
+fn by_chance() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    FIXED + u64::from(now.subsec_nanos()) * 1_000
+}
+
+#[test]
+fn a_send_that_waits_for_its_route_keeps_no_broker_in_the_table() {
+    check(1_000_000_631, &mut Marks::default());
+}
+
+#[test]
+fn what_is_known_of_the_broker_of_a_chosen_queue_stays_until_the_send_has_ended() {
+    check(1_000_002_794, &mut Marks::default());
+}
+
 #[test]
 fn fresh_seeds_hold() {
     let seeds = setting("ROCKETLITE_SEEDS").unwrap_or(FRESH);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    let first = FIXED + u64::from(now.subsec_nanos()) * 1_000;
+    let first = setting("ROCKETLITE_SEED").unwrap_or_else(by_chance);
     for seed in first..first + seeds {
         check(seed, &mut Marks::default());
     }

@@ -7,6 +7,7 @@ use rocketlite_core::wire::code::{RequestCode, ResponseCode};
 use rocketlite_core::wire::route::{PERM_INHERIT, PERM_READ, PERM_WRITE};
 use rocketlite_core::{Address, Arena, ConnectionId, ConnectionRequest, Instant, Rng, SlotId, WallClock};
 
+use super::delays::{Delays, MAX_LEVEL, SCHEDULE_TOPIC};
 use crate::config::{BrokerConfig, CLUSTER_QUEUES, ConfigError, ConfigProblem};
 use crate::event::{BrokerEvent, Counters, DisconnectReason, EventQueue, RegistrationFailure};
 use crate::log::CommitLog;
@@ -35,6 +36,7 @@ pub(crate) struct State<'m> {
     pub(crate) rng: Rng,
     pub(crate) ids: MessageIdGenerator,
     pub(crate) log: CommitLog<'m>,
+    pub(crate) delays: Delays,
     pub(crate) topics: TopicTable<'m>,
     pub(crate) clients: ClientTable<'m>,
     pub(crate) groups: GroupTable<'m>,
@@ -90,6 +92,7 @@ impl<'m> State<'m> {
             started: clock.unix_millis(Instant::ZERO),
             now: Instant::ZERO,
             ids: MessageIdGenerator::new(config.address.ip(), process, loader),
+            delays: Delays::new(&config, log.len(), scratch.len()),
             log: CommitLog::new(log, config.when_full),
             topics: TopicTable::new(topics, topic_index, queues, index, seeds[0]),
             clients: ClientTable::new(clients, client_index, seeds[1]),
@@ -171,20 +174,19 @@ impl<'m> State<'m> {
         let (cluster, broker) = (self.config.cluster_name, self.config.broker_name);
         let template = self.config.auto_create_topics.then_some(TEMPLATE_TOPIC);
         let queues = self.config.default_topic_queue_nums;
-        let topics =
-            [template.map(|name| (name, queues)), Some((cluster, CLUSTER_QUEUES)), Some((broker, 1))];
-        for (name, queues) in topics.into_iter().flatten() {
+        let topics = [
+            template.map(|name| (name, queues, all)),
+            Some((cluster, CLUSTER_QUEUES, all)),
+            Some((broker, 1, all)),
+            Some((SCHEDULE_TOPIC, MAX_LEVEL, PERM_READ | PERM_WRITE)),
+        ];
+        for (name, queues, perm) in topics.into_iter().flatten() {
             if self.topics.find(name).is_none() {
                 let (read_queue_nums, write_queue_nums) = (queues, queues);
-                self.topics.create(NewTopic {
-                    name,
-                    read_queue_nums,
-                    write_queue_nums,
-                    perm: all,
-                    sys_flag: 0,
-                });
+                self.topics.create(NewTopic { name, read_queue_nums, write_queue_nums, perm, sys_flag: 0 });
             }
         }
+        self.delays.topic = self.topics.find(SCHEDULE_TOPIC);
     }
 
     /// Counts and reports a request that is answered with an error.

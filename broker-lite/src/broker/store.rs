@@ -7,40 +7,117 @@ use super::State;
 use crate::config::WhenFull;
 use crate::event::BrokerEvent;
 use crate::log::{AppendError, QueueEntry};
-use crate::table::TopicTable;
+use crate::table::{Queue, TopicTable};
+
+/// What room is made for: messages of one queue whose records have `len` bytes together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) topic: SlotId,
+    pub(crate) queue_id: i32,
+    pub(crate) messages: u32,
+    pub(crate) len: usize,
+}
 
 impl State<'_> {
-    /// Makes room for `messages` of one queue whose records have `len` bytes together; older messages go for it if they
-    /// may. Returns the physical offset of the first.
+    /// Makes room for messages; older ones go for it if they may. Returns the physical offset of the first.
     ///
     /// # Errors
     /// If there is no room in the log or in the index.
-    pub(crate) fn reserve(
-        &mut self,
-        topic: SlotId,
-        queue_id: i32,
-        messages: u32,
-        len: usize,
-    ) -> Result<u64, AppendError> {
-        let Self { topics, log, config, .. } = self;
-        if !topics.fits_index(messages) {
-            return Err(AppendError::IndexFull);
-        }
+    pub(crate) fn reserve(&mut self, wanted: &Wanted) -> Result<u64, AppendError> {
+        self.reserve_beside(wanted, &mut None)
+    }
+
+    /// The same, and the record at `source` stays, although perhaps in another place.
+    fn reserve_beside(&mut self, wanted: &Wanted, source: &mut Option<u64>) -> Result<u64, AppendError> {
+        self.check_room(wanted, *source)?;
         let mut gone = Gone::default();
-        let mut physical_offset = log.reserve(len, &mut |evicted, size| gone.forget(topics, evicted, size));
-        while physical_offset.is_ok() && !topics.has_room(topic, queue_id, messages) {
-            let may_go = config.when_full == WhenFull::Evict;
-            if !may_go || !log.evict_oldest(&mut |evicted, size| gone.forget(topics, evicted, size)) {
-                physical_offset = Err(AppendError::IndexFull);
-            }
-        }
+        let made = self.evict_for(wanted, source, &mut gone);
         let Gone { messages, bytes } = gone;
         if messages > 0 {
             self.counters.evicted_messages = self.counters.evicted_messages.saturating_add(messages);
             self.counters.evicted_bytes = self.counters.evicted_bytes.saturating_add(bytes);
             self.events.push(BrokerEvent::Evicted { messages, bytes });
         }
-        physical_offset
+        made?;
+        // Everything that had to go has gone.
+        self.log.reserve(wanted.len, &mut |_, _| {})
+    }
+
+    /// Whether there can be room, before anything goes for it.
+    fn check_room(&self, wanted: &Wanted, source: Option<u64>) -> Result<(), AppendError> {
+        let (log, delays) = (&self.log, &self.delays);
+        if wanted.len > log.capacity() {
+            return Err(AppendError::TooLarge { capacity: log.capacity() });
+        }
+        delays.check_room(&self.topics, wanted)?;
+        if !self.topics.fits_index(wanted.messages, delays.topic) {
+            return Err(AppendError::IndexFull);
+        }
+        match self.config.when_full {
+            WhenFull::Evict => {
+                let of_source = source.and_then(|at| log.read(at).ok()).map_or(0, |(_, size)| size);
+                let kept = delays.bytes.saturating_add(of_source);
+                if wanted.len.saturating_add(kept) > log.capacity() { Err(AppendError::Full) } else { Ok(()) }
+            }
+            // What nobody makes room for later has to have it now.
+            WhenFull::Refuse => delays.check_promised(log, &self.topics, wanted),
+        }
+    }
+
+    /// Lets old messages go until there is room. Those that wait for their time become the newest instead, and so does
+    /// the one at `source`.
+    fn evict_for(
+        &mut self,
+        wanted: &Wanted,
+        source: &mut Option<u64>,
+        gone: &mut Gone,
+    ) -> Result<(), AppendError> {
+        let evicts = self.config.when_full == WhenFull::Evict;
+        // One after another that stays means that nothing else is left.
+        let mut stayed = 0usize;
+        while !self.topics.has_room(wanted.topic, wanted.queue_id, wanted.messages) {
+            if !evicts || stayed > self.delays.messages.saturating_add(1) {
+                return Err(AppendError::IndexFull);
+            }
+            match self.let_oldest_go(source, gone) {
+                Some(Fate::Evicted) => stayed = 0,
+                Some(Fate::Kept) => stayed = stayed.saturating_add(1),
+                None => return Err(AppendError::IndexFull),
+            }
+        }
+        // When nothing is left but what stays, that moves on until it stands together at the beginning of a lap, if it
+        // has to; all the rest is free then, and `check_room` has found that enough. That takes less than two laps.
+        let laps = u64::try_from(self.log.capacity()).unwrap_or(u64::MAX).saturating_mul(2);
+        let bound = self.log.max_offset().saturating_add(laps);
+        while evicts && self.log.lacks_room(wanted.len) {
+            if self.log.max_offset() > bound || self.let_oldest_go(source, gone).is_none() {
+                debug_assert!(false, "there was room");
+                return Err(AppendError::Full);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the oldest record go, or makes it the newest if it has to stay. `None` if there is no record.
+    fn let_oldest_go(&mut self, source: &mut Option<u64>, gone: &mut Gone) -> Option<Fate> {
+        let Self { log, topics, delays, .. } = self;
+        let (oldest, _) = log.oldest()?;
+        let from = log.min_offset();
+        let is_source = *source == Some(from);
+        if !is_source && !delays.has(topics, &oldest, from) {
+            log.evict_oldest(&mut |evicted, size| gone.forget(topics, evicted, size));
+            return Some(Fate::Evicted);
+        }
+        let (topic, queue_id, queue_offset) =
+            (topics.find(oldest.topic), oldest.queue_id, oldest.queue_offset);
+        let to = log.requeue_oldest()?;
+        if let Some(topic) = topic {
+            topics.relocate(topic, queue_id, queue_offset, from, to);
+        }
+        if is_source {
+            *source = Some(to);
+        }
+        Some(Fate::Kept)
     }
 
     /// Appends a message to its queue. [`State::reserve`] has made room for it.
@@ -53,15 +130,53 @@ impl State<'_> {
         tags_code: i32,
         record: &StoredMessage<'_>,
     ) -> Result<(), AppendError> {
-        let size = record.encoded_len();
         let physical_offset = self.log.push(record)?;
-        let entry = QueueEntry { physical_offset, size: u32::try_from(size).unwrap_or(u32::MAX), tags_code };
-        self.topics.push(topic, record.queue_id, entry);
-        self.counters.stored_messages = self.counters.stored_messages.saturating_add(1);
-        let bytes = u64::try_from(size).unwrap_or(u64::MAX);
-        self.counters.stored_bytes = self.counters.stored_bytes.saturating_add(bytes);
+        self.enter(topic, record.queue_id, physical_offset, record.encoded_len(), tags_code);
         Ok(())
     }
+
+    /// Stores a message with the body of the record at `source`, and answers pulls that waited for it. Its own body is
+    /// empty, and the log and the queue say its offsets.
+    ///
+    /// # Errors
+    /// If there is no such record, or no room.
+    pub(crate) fn store_copy(
+        &mut self,
+        topic: SlotId,
+        tags_code: i32,
+        record: &StoredMessage<'_>,
+        source: u64,
+    ) -> Result<(), AppendError> {
+        let body_len = self.log.read(source).map_or(0, |(source, _)| source.body.len());
+        let (queue_id, len) = (record.queue_id, record.encoded_len().saturating_add(body_len));
+        let mut source = Some(source);
+        self.reserve_beside(&Wanted { topic, queue_id, messages: 1, len }, &mut source)?;
+        let queue_offset = self.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
+        let record = StoredMessage { queue_offset, ..*record };
+        let physical_offset = self.log.push_with_body_of(&record, source.unwrap_or(u64::MAX))?;
+        self.enter(topic, queue_id, physical_offset, len, tags_code);
+        self.release_pulls(topic, queue_id);
+        Ok(())
+    }
+
+    /// A record of `len` bytes was appended: it becomes the next one of its queue.
+    fn enter(&mut self, topic: SlotId, queue_id: i32, physical_offset: u64, len: usize, tags_code: i32) {
+        let entry = QueueEntry { physical_offset, size: u32::try_from(len).unwrap_or(u32::MAX), tags_code };
+        self.topics.push(topic, queue_id, entry);
+        if self.delays.topic == Some(topic) {
+            self.delays.add(self.now, queue_id, len);
+        }
+        self.counters.stored_messages = self.counters.stored_messages.saturating_add(1);
+        let bytes = u64::try_from(len).unwrap_or(u64::MAX);
+        self.counters.stored_bytes = self.counters.stored_bytes.saturating_add(bytes);
+    }
+}
+
+/// What became of the oldest record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Evicted,
+    Kept,
 }
 
 /// What was evicted for new messages.

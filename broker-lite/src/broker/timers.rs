@@ -85,6 +85,6 @@ impl State<'_> {
             return Some(self.now);
         }
         let tick = self.next_tick.filter(|_| !self.connections.is_empty());
-        [tick, self.next_registration()].into_iter().flatten().min()
+        [tick, self.next_registration(), self.delays.next].into_iter().flatten().min()
     }
 }

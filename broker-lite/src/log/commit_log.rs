@@ -1,9 +1,10 @@
 //! The ring of records: RocketMQ's commit log in memory of a fixed size.
 
 use core::fmt;
+use core::ops::Range;
 
 use rocketlite_core::message::OverLimit;
-use rocketlite_core::message::stored::{MAGIC_AT, MAGIC_V1, StoredMessage};
+use rocketlite_core::message::stored::{MAGIC_AT, MAGIC_V1, PHYSICAL_OFFSET_AT, StoredMessage};
 use rocketlite_core::wire::cursor::Writer;
 
 use crate::config::WhenFull;
@@ -57,24 +58,28 @@ impl<'m> CommitLog<'m> {
         if len > self.capacity() {
             return Err(AppendError::TooLarge { capacity: self.capacity() });
         }
-        let left = self.left_in_lap(self.max_offset);
-        let start = if len <= left { self.max_offset } else { self.max_offset.saturating_add(to_u64(left)) };
-        let end = start.saturating_add(to_u64(len));
-        // Everything from here on is kept.
-        let keep = end.saturating_sub(to_u64(self.capacity()));
-        if self.min_offset < keep && self.min_offset < self.max_offset {
+        if self.lacks_room(len) {
             if self.when_full == WhenFull::Refuse {
                 return Err(AppendError::Full);
             }
+            let (_, keep) = self.place_for(len);
             self.evict_before(keep, evicted);
         }
-        if start > self.max_offset {
-            self.put_blank(left);
-            self.max_offset = start;
-        }
+        let start = self.begin(len);
         // An empty log begins where the next record will stand.
         self.min_offset = self.skip_blank(self.min_offset);
         Ok(start)
+    }
+
+    /// Whether records have to go before one of `len` bytes, or some that stand next to each other, can be appended.
+    pub fn lacks_room(&self, len: usize) -> bool {
+        let (_, keep) = self.place_for(len);
+        self.min_offset < keep && self.min_offset < self.max_offset
+    }
+
+    /// The oldest record, and its size.
+    pub fn oldest(&self) -> Option<(StoredMessage<'_>, usize)> {
+        self.read(self.min_offset).ok()
     }
 
     /// Lets the oldest record go, which `evicted` sees. Returns whether there was one.
@@ -84,25 +89,78 @@ impl<'m> CommitLog<'m> {
         any
     }
 
+    /// Makes the oldest record the newest: it stands at another physical offset then, which is returned, and nothing
+    /// else goes. `None` if there is no record.
+    ///
+    /// There is always room for it. Either the oldest record stands before the end of the lap that the log ends in: then
+    /// from the log's end on there are at least the record's own bytes in that lap. Or it stands in
+    /// the next lap: then everything before it there is free, and what the present lap has left too. In both
+    /// cases the bytes it goes to are free or its own, and those before its own, so that `copy_within` may move it.
+    pub fn requeue_oldest(&mut self) -> Option<u64> {
+        let (_, size) = self.oldest()?;
+        let (from, old_end) = (self.min_offset, self.max_offset);
+        let after = self.skip_blank(from.saturating_add(to_u64(size)));
+        let start = self.begin(size);
+        let physical_offset = i64::try_from(start).ok()?;
+        let (from, to) = (self.place(from), self.place(start));
+        let source = from..from.checked_add(size)?;
+        // Both are within the memory, for neither wraps.
+        if source.end <= self.memory.len() && to.checked_add(size)? <= self.memory.len() {
+            self.memory.copy_within(source, to);
+        }
+        let offset_at = to.saturating_add(PHYSICAL_OFFSET_AT);
+        if let Some(place) = self.memory.get_mut(offset_at..offset_at.saturating_add(8)) {
+            place.copy_from_slice(&physical_offset.to_be_bytes());
+        }
+        self.max_offset = start.saturating_add(to_u64(size));
+        self.min_offset = if after == old_end { start } else { after };
+        Some(start)
+    }
+
     /// Appends a record at [`CommitLog::max_offset`], which becomes its physical offset. [`CommitLog::reserve`] has made
     /// room for it.
     ///
     /// # Errors
     /// If there is no such room, or the record has a field that the layout has no room for.
     pub fn push(&mut self, message: &StoredMessage<'_>) -> Result<u64, AppendError> {
-        let start = self.max_offset;
         let len = message.encoded_len();
-        let used = usize::try_from(start.saturating_sub(self.min_offset)).unwrap_or(usize::MAX);
-        if len > self.left_in_lap(start) || len > self.capacity().saturating_sub(used) {
-            return Err(AppendError::Full);
-        }
-        let physical_offset = i64::try_from(start).map_err(|_| AppendError::Full)?;
-        let place = self.place(start);
-        let room = self.memory.get_mut(place..place.saturating_add(len)).unwrap_or_default();
+        let (physical_offset, place) = self.next_place(len)?;
+        let room = self.memory.get_mut(place).unwrap_or_default();
         let message = StoredMessage { physical_offset, ..*message };
         message.encode(&mut Writer::new(room)).map_err(AppendError::OverLimit)?;
-        self.max_offset = start.saturating_add(to_u64(len));
-        Ok(start)
+        Ok(self.end(len))
+    }
+
+    /// As [`CommitLog::push`], with the body of the record at `source` instead of the message's own, which has to be
+    /// empty.
+    ///
+    /// # Errors
+    /// Those of [`CommitLog::push`]; [`AppendError::NoSource`] if there is no record at `source`.
+    pub fn push_with_body_of(
+        &mut self,
+        message: &StoredMessage<'_>,
+        source: u64,
+    ) -> Result<u64, AppendError> {
+        let (body_len, source_size) = self
+            .read(source)
+            .map(|(source, size)| (source.body.len(), size))
+            .map_err(|_| AppendError::NoSource)?;
+        let (physical_offset, place) = self.next_place(message.encoded_len().saturating_add(body_len))?;
+        let from = self.place(source);
+        // What is reserved and the source, which is stored, have no byte in common, so memory is cut between them.
+        let cut = if from < place.start { place.start } else { from };
+        let (low, high) = self.memory.split_at_mut_checked(cut).ok_or(AppendError::NoSource)?;
+        let (source, room) = if from < place.start {
+            (low.get(from..), high.get_mut(..place.len()))
+        } else {
+            (high.get(..), low.get_mut(place))
+        };
+        let record = source.and_then(|bytes| bytes.get(..source_size)).unwrap_or_default();
+        let (record, _) = StoredMessage::decode(record).map_err(|_| AppendError::NoSource)?;
+        let message = StoredMessage { physical_offset, body: record.body, ..*message };
+        let len = message.encoded_len();
+        message.encode(&mut Writer::new(room.unwrap_or_default())).map_err(AppendError::OverLimit)?;
+        Ok(self.end(len))
     }
 
     /// Appends one record and returns its physical offset: [`CommitLog::reserve`] and [`CommitLog::push`].
@@ -158,6 +216,43 @@ impl<'m> CommitLog<'m> {
         let inside = physical_offset >= self.min_offset && end <= self.max_offset;
         let place = self.place(physical_offset);
         self.memory.get(place..place.checked_add(len)?).filter(|_| inside)
+    }
+
+    /// Where records of `len` bytes together would begin, and from where on everything is kept then.
+    fn place_for(&self, len: usize) -> (u64, u64) {
+        let left = self.left_in_lap(self.max_offset);
+        let start = if len <= left { self.max_offset } else { self.max_offset.saturating_add(to_u64(left)) };
+        let end = start.saturating_add(to_u64(len));
+        (start, end.saturating_sub(to_u64(self.capacity())))
+    }
+
+    /// Goes on to where records of `len` bytes together begin, and returns that.
+    fn begin(&mut self, len: usize) -> u64 {
+        let (start, _) = self.place_for(len);
+        if start > self.max_offset {
+            self.put_blank(self.left_in_lap(self.max_offset));
+            self.max_offset = start;
+        }
+        start
+    }
+
+    /// The physical offset and the bytes of a record of `len` bytes that is appended without going on.
+    fn next_place(&self, len: usize) -> Result<(i64, Range<usize>), AppendError> {
+        let start = self.max_offset;
+        let used = usize::try_from(start.saturating_sub(self.min_offset)).unwrap_or(usize::MAX);
+        if len > self.left_in_lap(start) || len > self.capacity().saturating_sub(used) {
+            return Err(AppendError::Full);
+        }
+        let physical_offset = i64::try_from(start).map_err(|_| AppendError::Full)?;
+        let place = self.place(start);
+        Ok((physical_offset, place..place.saturating_add(len)))
+    }
+
+    /// A record of `len` bytes was written at the end; returns where it begins.
+    fn end(&mut self, len: usize) -> u64 {
+        let start = self.max_offset;
+        self.max_offset = start.saturating_add(to_u64(len));
+        start
     }
 
     /// Moves the beginning to the first record at `keep` or later.
@@ -256,6 +351,10 @@ pub enum AppendError {
     },
     /// There is no room in the index that consumers read by.
     IndexFull,
+    /// There is no room for what waits for its time, see [`max_delayed_bytes`](crate::BrokerConfig::max_delayed_bytes).
+    DelayedFull,
+    /// There is no record whose body is to be taken.
+    NoSource,
     /// A field that the layout has no room for.
     OverLimit(OverLimit),
 }
@@ -266,6 +365,8 @@ impl fmt::Display for AppendError {
             Self::Full => f.write_str("the log is full"),
             Self::TooLarge { capacity } => write!(f, "larger than the log, which has {capacity} bytes"),
             Self::IndexFull => f.write_str("the index of the queues is full"),
+            Self::DelayedFull => f.write_str("messages that wait for their time take max_delayed_bytes"),
+            Self::NoSource => f.write_str("there is no record to take the body of"),
             Self::OverLimit(error) => fmt::Display::fmt(error, f),
         }
     }

@@ -92,11 +92,30 @@ impl<'m> ConsumeQueues<'m> {
         usize::try_from(wanted).is_ok_and(|wanted| wanted <= self.free_chunks())
     }
 
-    /// Whether so many messages fit, wherever the first of them stands in its chunk, if there are no others.
-    pub(crate) fn fits(&self, messages: u32) -> bool {
-        let chunks =
-            usize::try_from(messages).unwrap_or(usize::MAX).div_ceil(CHUNK_ENTRIES).saturating_add(1);
-        chunks <= self.chunks.len()
+    /// Whether so many messages fit, wherever the first of them stands in its chunk, beside nothing but `kept` chunks.
+    pub(crate) fn fits(&self, messages: u32, kept: usize) -> bool {
+        Self::most_chunks(messages) <= self.chunks.len().saturating_sub(kept)
+    }
+
+    /// Chunks that so many messages next to each other may begin.
+    pub(crate) fn most_chunks(messages: u32) -> usize {
+        let messages = usize::try_from(messages).unwrap_or(usize::MAX);
+        // One alone stands in one chunk.
+        messages.div_ceil(CHUNK_ENTRIES).saturating_add((messages > 1).into())
+    }
+
+    /// Chunks of all queues together.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Chunks that a queue has whose messages are those of `offsets`.
+    pub(crate) fn chunks_of(offsets: core::ops::Range<i64>) -> usize {
+        if offsets.is_empty() {
+            return 0;
+        }
+        let ((first, _), (last, _)) = (split(offsets.start), split(offsets.end.saturating_sub(1)));
+        usize::try_from(last.saturating_sub(first)).unwrap_or(0).saturating_add(1)
     }
 
     /// Chunks that no queue has.
@@ -279,14 +298,11 @@ mod tests {
             }
             if round % 50 == 0 {
                 for (queue, min, max) in &queues {
-                    for at in [*min, (*min + *max) / 2, *max - 1] {
+                    for at in [*min, i64::midpoint(*min, *max), *max - 1] {
                         let expected = (at >= *min && at < *max).then(|| entry(at));
                         assert_eq!(index.get(*queue, at).filter(|_| at < *max && at >= *min), expected);
                     }
-                    assert_eq!(
-                        index.from(*queue, *min).next().filter(|_| *min < *max).is_some(),
-                        *min < *max
-                    );
+                    assert!(*min == *max || index.from(*queue, *min).next().is_some());
                 }
             }
         }

@@ -7,6 +7,7 @@ use rocketlite_core::wire::DecodeError;
 use rocketlite_core::{Address, SlotId};
 
 use super::Sources;
+use crate::broker::RETRY_PREFIX;
 
 /// What went wrong, as a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,12 @@ pub(crate) enum Remark {
     NoGroup,
     /// The group, which stands in the place of the topic, must not consume.
     GroupForbidden,
+    /// As [`Remark::NoGroup`], of a message that comes back; the topic may be that of its retries.
+    NoGroupToRetry,
+    /// The topic of the group's retries, the group standing in the place of the topic, must not be written.
+    RetryForbidden,
+    /// The message that comes back is not stored any more.
+    NoMessageToRetry(i64),
 }
 
 impl Remark {
@@ -118,6 +125,14 @@ impl fmt::Display for RemarkText<'_, '_, '_> {
             Remark::NoConsumers => write!(f, "no consumer for this group, {topic}"),
             Remark::NoGroup => write!(f, "subscription group [{topic}] does not exist, {FAQ}"),
             Remark::GroupForbidden => write!(f, "subscription group no permission, {topic}"),
+            Remark::NoGroupToRetry => {
+                let group = topic.strip_prefix(RETRY_PREFIX).unwrap_or(topic);
+                write!(f, "subscription group not exist, {group} {FAQ}")
+            }
+            Remark::RetryForbidden => {
+                write!(f, "the topic[{RETRY_PREFIX}{topic}] sending message is forbidden")
+            }
+            Remark::NoMessageToRetry(offset) => write!(f, "look message by offset failed, {offset}"),
             Remark::Full(setting) => write!(f, "{setting} is full"),
             Remark::NoMessage(offset) => write!(f, "can not find message by the offset, {offset}"),
         }

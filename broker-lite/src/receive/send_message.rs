@@ -2,7 +2,10 @@
 //! (`SendMessageProcessor`, 5.x).
 
 mod batch;
+mod overrides;
 mod properties;
+mod retry;
+mod send_back;
 mod store;
 
 use rocketlite_core::SlotId;
@@ -12,14 +15,17 @@ use rocketlite_core::message::validate::{check_broker_topic, is_forbidden_topic}
 use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::{RequestCode, ResponseCode};
 use rocketlite_core::wire::header::SendMessageRequestHeader;
-use rocketlite_core::wire::route::{PERM_INHERIT, PERM_READ, PERM_WRITE};
+use rocketlite_core::wire::route::PERM_INHERIT;
 
+use self::overrides::Overrides;
 use self::properties::Special;
-use self::store::Shared;
+use self::store::{Shared, Stored};
 use super::{Refusal, Request, cut_name};
 use crate::broker::{RETRY_PREFIX, State};
 use crate::outgoing::{Content, Remark};
 use crate::table::{Name, NewTopic};
+
+pub(super) use self::send_back::send_back;
 
 /// Stores what was sent and says where. Every answer, good or bad, names region and tracing.
 pub(super) fn send(state: &mut State<'_>, request: &Request<'_>) -> Content {
@@ -82,19 +88,24 @@ fn single(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, Refusal> {
     let half = state.scratch.len() / 2;
     let length = properties::copy(text, state.scratch.get_mut(..half).unwrap_or_default())?;
     let special = Special::of(&Properties::new(state.scratch.get(..length).unwrap_or_default()));
-    let dead_letter = is_dead_letter(state, sent);
+    let dead_letter_of = retry::dead_letter_of(state, sent)?;
     if special.transaction || sent.header.sys_flag & TRANSACTION_MASK != 0 {
         // `SendMessageProcessor#sendMessage` with rejectTransactionMessage.
         return Err(Refusal::new(ResponseCode::NO_PERMISSION, Remark::NoTransactions));
     }
-    // A dead letter is not delivered, so it is not delayed either (`AbstractSendMessageProcessor#handleRetryAndDLQ`).
-    if special.delayed && !dead_letter {
-        return Err(delayed());
-    }
     let mut shared = sent.shared(state, sent.topic, &sent.name)?;
-    let dead_letters = if dead_letter { Some(dead_letter_topic(state, &sent.name)?) } else { None };
+    let dead_letters = dead_letter_of.map(|group| retry::dead_letter_topic(state, &group)).transpose()?;
     if let Some((topic, name)) = &dead_letters {
         shared = Shared { topic: *topic, name, queue_id: 0, ..shared };
+    }
+    let queue_id = shared.queue_id;
+    let mut overrides = Overrides::default();
+    if dead_letters.is_some() {
+        // It is not delivered, so it is not delayed either.
+        overrides.set(DELAY, -1);
+    } else if let level @ 1.. = special.delay.level()? {
+        overrides.delay(level, shared.name, queue_id);
+        shared = shared.delayed(state, level)?;
     }
     let id = (!special.has_unique_key).then(|| state.ids.next(shared.store_timestamp));
     let (input, output) = state.scratch.split_at_mut_checked(half).unwrap_or_default();
@@ -102,12 +113,15 @@ fn single(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, Refusal> {
         own: Properties::new(input.get(..length).unwrap_or_default()),
         batch: Properties::new(&[]),
         unique_key: id.as_ref(),
-        without: if dead_letter { DELAY } else { "" },
+        overrides: &overrides,
     };
     let length = message.write(&state.config, output)?;
     let properties = half..half.saturating_add(length);
     let (flag, body) = (sent.header.flag, sent.request.command.body);
-    store::single(state, &shared, special.tags_code, flag, body, properties)
+    let stored = store::single(state, &shared, special.tags_code, flag, body, properties)?;
+    let Stored { queue_offset, physical_offset } = stored;
+    // The queue is the one asked for, the offsets are those of the record that waits.
+    Ok(Content::Sent { queue_id, queue_offset, physical_offset, messages: 1 })
 }
 
 /// `TopicValidator#validateTopic` and `isNotAllowedSendTopic`. No topic is longer than 127 bytes here, those of retries
@@ -147,7 +161,7 @@ fn find_or_create(
         });
     let new = match new {
         Some(new) => new,
-        None if name.starts_with(RETRY_PREFIX) => own_topic(name),
+        None if name.starts_with(RETRY_PREFIX) => return Ok(state.find_or_create_own_topic(name, 1)?),
         None => return Err(Refusal::new(ResponseCode::TOPIC_NOT_EXIST, Remark::NoTopic)),
     };
     state.create_topic(new).ok_or(topics_full())
@@ -173,43 +187,6 @@ fn choose_queue(state: &mut State<'_>, topic: SlotId, queue_id: i32) -> Result<i
     Ok(state.rng.below(queues).cast_signed())
 }
 
-/// Whether a consumer has failed with the message once too often (`AbstractSendMessageProcessor#handleRetryAndDLQ`).
-fn is_dead_letter(state: &State<'_>, sent: &Sent<'_>) -> bool {
-    let own_limit = sent.header.max_reconsume_times.filter(|_| sent.request.command.version >= V3_4_9);
-    let limit = own_limit.unwrap_or(state.config.retry_max_times);
-    sent.is_retry() && sent.header.reconsume_times.unwrap_or(0) > limit
-}
-
-/// The topic for dead letters of the group whose retry topic is `retry`.
-fn dead_letter_topic(state: &mut State<'_>, retry: &Name) -> Result<(SlotId, Name), Refusal> {
-    let mut name = Name::new();
-    let group = retry.strip_prefix(RETRY_PREFIX).unwrap_or_default();
-    // The prefix is shorter than that of the retry topic.
-    let _ = name.push_str(DEAD_LETTER_PREFIX).and_then(|()| name.push_str(group));
-    if let Some(topic) = state.topics.find(&name) {
-        return Ok((topic, name));
-    }
-    let topic = state.create_topic(own_topic(&name)).ok_or(topics_full())?;
-    Ok((topic, name))
-}
-
-/// A topic of a consumer group (`TopicConfigManager#createTopicInSendMessageBackMethod`).
-fn own_topic(name: &str) -> NewTopic<'_> {
-    NewTopic { name, read_queue_nums: 1, write_queue_nums: 1, perm: PERM_READ | PERM_WRITE, sys_flag: 0 }
-}
-
 const fn topics_full() -> Refusal {
     Refusal::new(ResponseCode::SYSTEM_ERROR, Remark::Full("memory.topics or memory.queues"))
 }
-
-/// Delivering at once what should come later would be worse than to refuse it.
-const fn delayed() -> Refusal {
-    let remark = Remark::Plain("delayed messages are not supported by this broker");
-    Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark)
-}
-
-/// `MixAll.DLQ_GROUP_TOPIC_PREFIX`.
-const DEAD_LETTER_PREFIX: &str = "%DLQ%";
-
-/// From this release on a sender's own `maxReconsumeTimes` counts.
-const V3_4_9: i32 = 121;

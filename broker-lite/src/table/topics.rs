@@ -69,6 +69,13 @@ impl Queue {
     pub const fn max_offset(&self) -> i64 {
         self.max_offset
     }
+
+    /// Whether the next message begins a piece of the index.
+    pub(crate) fn grows_index(&self) -> bool {
+        let (now, then) =
+            (self.min_offset..self.max_offset, self.min_offset..self.max_offset.saturating_add(1));
+        ConsumeQueues::chunks_of(then) > ConsumeQueues::chunks_of(now)
+    }
 }
 
 /// What makes a topic.
@@ -193,9 +200,29 @@ impl<'m> TopicTable<'m> {
         self.queues.get(self.queue_place(id, queue_id)?)
     }
 
-    /// Whether there would be room for so many messages of one queue if all others were gone.
-    pub(crate) fn fits_index(&self, messages: u32) -> bool {
-        self.index.fits(messages)
+    /// Whether there would be room for so many messages of one queue if all others were gone but those of the topic `kept`.
+    pub(crate) fn fits_index(&self, messages: u32, kept: Option<SlotId>) -> bool {
+        self.index.fits(messages, kept.map_or(0, |id| self.index_chunks(id)))
+    }
+
+    /// Pieces of the index that so many messages of one queue may begin.
+    pub(crate) fn most_chunks(messages: u32) -> usize {
+        ConsumeQueues::most_chunks(messages)
+    }
+
+    /// Pieces of the index that no queue has, and those that there are.
+    pub(crate) fn free_index(&self) -> (usize, usize) {
+        (self.index.free_chunks(), self.index.capacity())
+    }
+
+    /// Pieces of the index that the queues of a topic have.
+    pub(crate) fn index_chunks(&self, id: SlotId) -> usize {
+        let queues = self.topics.get(id).and_then(|topic| {
+            let end = topic.first_queue.saturating_add(topic.queue_count);
+            self.queues.get(topic.first_queue..end)
+        });
+        let chunks = |queue: &Queue| ConsumeQueues::chunks_of(queue.min_offset..queue.max_offset);
+        queues.unwrap_or_default().iter().map(chunks).fold(0, usize::saturating_add)
     }
 
     /// Whether `messages` more find room in the index of a queue.
@@ -218,6 +245,17 @@ impl<'m> TopicTable<'m> {
         let queue = self.queue(id, queue_id)?;
         let stored = queue_offset >= queue.min_offset && queue_offset < queue.max_offset;
         self.index.get(queue.index, queue_offset).filter(|_| stored)
+    }
+
+    /// The record of a message was moved.
+    pub(crate) fn relocate(&mut self, id: SlotId, queue_id: i32, queue_offset: i64, from: u64, to: u64) {
+        if self.entry(id, queue_id, queue_offset).is_none_or(|entry| entry.physical_offset != from) {
+            return;
+        }
+        let Some(queue) = self.queue(id, queue_id).map(|queue| queue.index) else { return };
+        if let Some(entry) = self.index.get_mut(&queue, queue_offset) {
+            entry.physical_offset = to;
+        }
     }
 
     /// The messages of a queue from `queue_offset` on, each with its queue offset; none if that one is not stored.

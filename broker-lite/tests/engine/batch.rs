@@ -72,7 +72,7 @@ fn the_header_makes_a_batch_and_not_the_code() {
 
 #[test]
 fn one_wrong_message_refuses_all() {
-    let delayed = "delayed messages are not supported by this broker";
+    let delayed = "messages of a batch cannot be delayed";
     let illegal = "the message is illegal, maybe msg body or properties length not matched. msg body length limit 65536B, msg properties length limit 32KB.";
     let good = body(&[(b"a", ""), (b"b", "")]);
     let mut cut = good.clone();

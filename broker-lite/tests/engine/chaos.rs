@@ -219,7 +219,7 @@ fn answers_are_whole_in_order_and_true() {
         scratch: 1_024,
         connections: 5,
         outgoing: 4,
-        topics: 9,
+        topics: 10,
         queues: 64,
         index: 24,
         clients: 4,

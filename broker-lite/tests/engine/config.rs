@@ -75,8 +75,8 @@ fn memory_that_is_too_small_is_named() {
         (Limits { connections: 2, ..all }, "memory.connections", 2, 3),
         (Limits { outgoing: 2, ..all }, "memory.outgoing", 2, 3),
         (Limits { peers: 1, ..all }, "memory.name_servers", 1, 2),
-        (Limits { topics: 2, ..all }, "memory.topics", 2, 3),
-        (Limits { queues: 24, ..all }, "memory.queues", 24, 25),
+        (Limits { topics: 3, ..all }, "memory.topics", 3, 4),
+        (Limits { queues: 42, ..all }, "memory.queues", 42, 43),
     ] {
         let problem = ConfigProblem::TooSmall { given, least };
         assert_eq!(error(with_servers(), limits), ConfigError { setting, problem });
@@ -108,8 +108,8 @@ fn the_least_memory_is_enough() {
         scratch: 65_534,
         connections: 1,
         outgoing: 1,
-        topics: 4,
-        queues: 25 + 4,
+        topics: 5,
+        queues: 43 + 4,
         index: 2,
         clients: 0,
         groups: 0,

@@ -173,7 +173,7 @@ fn registrations_that_cannot_be_taken_are_refused() {
             assert_eq!(server.broker.registered_brokers().count(), 0);
         });
     }
-    with_broker(config(), Limits { peers: 1, topics: 3, ..Limits::default() }, |server| {
+    with_broker(config(), Limits { peers: 1, topics: 4, ..Limits::default() }, |server| {
         let peer = server.accept();
         server.ask(peer, &good);
         let answer = server.ask(peer, &register("broker-c", "10.0.0.3:10911", TOPICS));

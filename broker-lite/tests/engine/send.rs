@@ -183,7 +183,7 @@ fn retries_end_as_dead_letters() {
         assert_eq!((answer.code, answer.field("queueId"), answer.field("queueOffset")), (0, "0", "0"));
         let record = server.broker.log().records().last().unwrap();
         assert_eq!((record.topic, record.reconsume_times), ("%DLQ%CG", 17));
-        assert!(record.properties().get("DELAY").is_none());
+        assert_eq!(record.properties().get("DELAY").unwrap(), "-1");
         // Before 3.4.9 the broker's own limit counts.
         let old = Ask { version: 120, ..retry("16", "1") };
         server.ask(peer, &old);

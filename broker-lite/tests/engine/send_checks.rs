@@ -84,17 +84,12 @@ fn half_messages_are_not_taken() {
 }
 
 #[test]
-fn delayed_messages_are_not_taken() {
-    let text = "delayed messages are not supported by this broker";
-    for property in [
-        "DELAY\u{1}1",
-        "DELAY\u{1}x",
-        "TIMER_DELAY_SEC\u{1}5",
-        "TIMER_DELAY_MS\u{1}5",
-        "TIMER_DELIVER_MS\u{1}5",
-    ] {
+fn times_of_its_own_are_not_taken() {
+    let text = "timers are not supported by this broker, only the levels of DELAY";
+    for property in ["TIMER_DELAY_SEC\u{1}5", "TIMER_DELAY_MS\u{1}5", "TIMER_DELIVER_MS\u{1}5"] {
         refused(&Ask::send("T", b"b").with("i", property), 13, text);
     }
+    refused(&Ask::send("T", b"b").with("i", "DELAY\u{1}x"), 13, "DELAY is not a number");
     with_peer(|server, peer| {
         for level in ["0", "-1"] {
             let request = Ask::send("T", b"b").with("i", &format!("DELAY\u{1}{level}\u{2}"));
@@ -137,14 +132,14 @@ fn tables_that_are_full_are_named() {
         assert_eq!(refused[0].remark.as_deref(), Some("memory.topics or memory.queues is full"));
         refused.len()
     };
-    with_broker(config(), Limits { topics: 5, ..Limits::default() }, |server| {
+    with_broker(config(), Limits { topics: 6, ..Limits::default() }, |server| {
         let peer = server.accept();
         assert_eq!(fill(server, peer), 18);
         assert_eq!(server.ask(peer, &Ask::send("T0", b"b")).code, 0, "what is there goes on");
     });
     with_broker(
         BrokerConfig { ..config() },
-        Limits { queues: 25 + 3 * 4, topics: 32, ..Limits::default() },
+        Limits { queues: 43 + 3 * 4, topics: 32, ..Limits::default() },
         |server| {
             let peer = server.accept();
             assert_eq!(fill(server, peer), 17);

@@ -118,6 +118,27 @@ impl<'a> StoredMessage<'a> {
         }
     }
 
+    /// Its numbers and hosts, without body, topic and properties.
+    pub const fn head(&self) -> StoredMessage<'static> {
+        StoredMessage {
+            queue_id: self.queue_id,
+            flag: self.flag,
+            queue_offset: self.queue_offset,
+            physical_offset: self.physical_offset,
+            sys_flag: self.sys_flag,
+            born_timestamp: self.born_timestamp,
+            born_host: self.born_host,
+            store_timestamp: self.store_timestamp,
+            store_host: self.store_host,
+            reconsume_times: self.reconsume_times,
+            prepared_transaction_offset: self.prepared_transaction_offset,
+            body_crc: self.body_crc,
+            body: b"",
+            topic: "",
+            properties: b"",
+        }
+    }
+
     /// The size of the record.
     pub const fn encoded_len(&self) -> usize {
         let len = FIXED_BYTES

@@ -105,24 +105,40 @@ pub(super) enum Connect {
 }
 
 impl State<'_> {
-    /// The connection to `address`, opened if there is none. The name server's is never given up for it.
+    /// The connection to `address`, opened if there is none. A full table gives up the one that was idle longest for it, but
+    /// never the name server's.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn connect(&mut self, now: Instant, address: &Address) -> Connect {
         let timeout = self.config.connect_timeout;
-        let (connect, given_up) = self.links.connect(now, address, timeout, self.name_server.connection);
-        if let Some(address) = given_up {
-            self.event_closed(address, DisconnectReason::Idle);
-        }
+        let connect = self.links.find(address).unwrap_or_else(|| {
+            let replaces = self.give_up_idle();
+            // One millisecond more, so that the whole timeout has surely passed.
+            let deadline = now.after(timeout).after(Duration::from_millis(1));
+            self.links.open(now, address, deadline, replaces)
+        });
         if let Connect::Opening(_) = connect {
             self.arm(surely_after(now, timeout));
         }
         connect
     }
 
+    /// Gives up the connection that was idle longest, if all are in use.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn give_up_idle(&mut self) -> Option<ConnectionId> {
+        let id = self.links.to_give_up(self.name_server.connection)?;
+        let address = self.links.get(id)?.address.clone();
+        self.links.remove(id);
+        self.event_closed(address, DisconnectReason::Idle);
+        Some(id)
+    }
+
     /// Where a send to the master at `address` goes (`MixAll#brokerVIPChannel`).
-    pub(super) fn sent_to(&self, address: Address) -> Address {
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn redirect(&self, address: &mut Address) {
         let port = address.port().checked_sub(VIP_DISTANCE).filter(|_| self.config.vip_channel_enabled);
-        port.and_then(|port| address.with_port(port)).unwrap_or(address)
+        if let Some(second) = port.and_then(|port| address.with_port(port)) {
+            *address = second;
+        }
     }
 
     /// Whether `address` is that of a master in any route, or where its sends go.
@@ -172,29 +188,26 @@ impl<'m> Links<'m> {
         self.links.get(id).is_some_and(|link| link.state == LinkState::Open)
     }
 
-    /// The connection to `address`, opened if there is none. A full table gives up the connection that was idle
-    /// longest and that `keep` does not want kept; its address is the second part of the answer.
-    fn connect(
+    /// The connection to `address`, if there is one.
+    fn find(&self, address: &Address) -> Option<Connect> {
+        let serves =
+            |link: &Link| link.address == *address && link.state != LinkState::Closing && !link.retired;
+        let (id, link) = self.links.iter().find(|(_, link)| serves(link))?;
+        Some(if link.state == LinkState::Open { Connect::Open(id) } else { Connect::Opening(id) })
+    }
+
+    /// A new connection to `address`, which has to stand at `deadline`, in the place of `replaces`.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn open(
         &mut self,
         now: Instant,
         address: &Address,
-        timeout: Duration,
-        keep: Option<ConnectionId>,
-    ) -> (Connect, Option<Address>) {
-        let found = self
-            .links
-            .iter()
-            .find(|(_, link)| link.address == *address && link.state != LinkState::Closing && !link.retired);
-        if let Some((id, link)) = found {
-            let open = link.state == LinkState::Open;
-            return (if open { Connect::Open(id) } else { Connect::Opening(id) }, None);
-        }
-        let replaced = if self.links.is_full() { self.longest_idle(keep) } else { None };
-        let given_up = replaced.and_then(|id| self.links.remove(id)).map(|link| link.address);
+        deadline: Instant,
+        replaces: Option<ConnectionId>,
+    ) -> Connect {
         let link = Link {
             address: address.clone(),
-            // One millisecond more, so that the whole timeout has surely passed.
-            state: LinkState::New { deadline: now.after(timeout).after(Duration::from_millis(1)) },
+            state: LinkState::New { deadline },
             last_activity: now,
             users: 0,
             queue: SendQueue::default(),
@@ -209,14 +222,18 @@ impl<'m> Links<'m> {
             ready: false,
             retired: false,
             known: false,
-            replaces: replaced,
+            replaces,
         };
-        let Some(id) = self.links.insert(link) else { return (Connect::NoRoom, None) };
+        let Some(id) = self.links.insert(link) else { return Connect::NoRoom };
         self.attention = true;
-        (Connect::Opening(id), given_up)
+        Connect::Opening(id)
     }
 
-    fn longest_idle(&self, keep: Option<ConnectionId>) -> Option<ConnectionId> {
+    /// The connection that was idle longest and that `keep` does not want kept, if there is no place for another.
+    fn to_give_up(&self, keep: Option<ConnectionId>) -> Option<ConnectionId> {
+        if !self.links.is_full() {
+            return None;
+        }
         let idle = |(id, link): &(ConnectionId, &Link)| {
             link.state == LinkState::Open && link.users == 0 && link.writing.is_none() && keep != Some(*id)
         };

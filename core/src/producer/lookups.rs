@@ -201,7 +201,8 @@ impl State<'_> {
                     let queues = self.routes.queues(topic).len();
                     self.events.push(Event::RouteChanged { topic, queues });
                     let sends = &self.sends;
-                    let used = |broker| sends.iter().any(|(_, send)| send.attempt.queue.broker == broker);
+                    // A send that has made no attempt yet names no broker.
+                    let used = |broker| sends.iter().any(|(_, send)| send.last_broker() == Some(broker));
                     self.routes.forget_brokers(used);
                     let routes = &self.routes;
                     self.strategy.retain(|broker| routes.knows(broker));

@@ -5,7 +5,7 @@ use super::event::{DisconnectReason, Event};
 use super::{RequestKind, State};
 use crate::engine::ConnectionId;
 use crate::send::decision::{AttemptOutcome, Fault};
-use crate::send::outcome::{Remark, SendStatus};
+use crate::send::outcome::SendStatus;
 use crate::send::{SendState, attempt};
 use crate::wire::DecodeError;
 use crate::wire::code::ResponseCode;
@@ -43,22 +43,41 @@ impl State<'_> {
     /// The driver reports that a connection is gone, or could not be opened.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn handle_closed(&mut self, now: Instant, connection: ConnectionId) {
-        let Some(link) = self.links.remove(connection) else { return };
+        if let Some(reason) = self.forget(connection) {
+            self.connection_lost(now, connection, reason);
+        }
+    }
+
+    /// Takes out a connection that is gone. Returns why, unless that is ours and already known. Apart from what follows, so
+    /// that a device has the connection on its stack only for so long.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn forget(&mut self, connection: ConnectionId) -> Option<DisconnectReason> {
+        let link = self.links.remove(connection)?;
         let reason = match link.state {
             LinkState::Open => DisconnectReason::ByPeer,
             LinkState::New { .. } | LinkState::Opening { .. } => DisconnectReason::ConnectFailed,
-            // Ours, and already known.
-            LinkState::Closing => return,
+            LinkState::Closing => return None,
         };
         self.event_closed(link.address, reason);
-        self.connection_lost(now, connection, reason);
+        Some(reason)
     }
 
     /// Closes a connection for a reason of our own.
     pub(super) fn close(&mut self, now: Instant, connection: ConnectionId, reason: DisconnectReason) {
-        let Some(address) = self.links.close(connection) else { return };
-        self.event_closed(address, reason);
-        self.connection_lost(now, connection, reason);
+        if self.mark_closed(connection, reason) {
+            self.connection_lost(now, connection, reason);
+        }
+    }
+
+    /// Marks a connection as closed. Returns whether it was not before.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn mark_closed(&mut self, connection: ConnectionId, reason: DisconnectReason) -> bool {
+        let address = self.links.close(connection);
+        let was_open = address.is_some();
+        if let Some(address) = address {
+            self.event_closed(address, reason);
+        }
+        was_open
     }
 
     /// Ends everything that waits on a connection that is gone. In 5.x whoever waits is told at once.
@@ -125,7 +144,7 @@ impl State<'_> {
             return;
         }
         let Some(status) = SendStatus::of(code) else {
-            self.remember(id, response.remark.map(Remark::new).unwrap_or_default());
+            self.remember(id, response.remark);
             self.conclude_and_go_on(now, id, AttemptOutcome::Refused(code));
             return;
         };

@@ -13,6 +13,7 @@ use crate::send::decision::{AttemptOutcome, Fault, Next, Verdict};
 use crate::send::outcome::{Failure, Remark, SendErrorKind, SendResult, SendStatus};
 use crate::send::{InFlight, SendId, SendMode, SendState, Target, attempt};
 use crate::time::{left, millis};
+use crate::wire::Text;
 use crate::{Extent, Instant, SlotId};
 
 impl State<'_> {
@@ -108,7 +109,7 @@ impl State<'_> {
     fn connect_attempt(&mut self, now: Instant, id: SlotId) -> Option<AttemptOutcome> {
         let send = self.sends.get(id)?;
         let (queue, again) = (send.attempt.queue, send.mode == SendMode::Async && send.attempts > 1);
-        let Some(address) = self.routes.master(queue.broker).cloned() else {
+        let Some(mut address) = self.routes.master(queue.broker).cloned() else {
             return Some(AttemptOutcome::NoBrokerAddress);
         };
         if self.before_attempt(id) {
@@ -116,7 +117,9 @@ impl State<'_> {
         }
         self.submitted(now, id, queue.broker);
         // What tries an asynchronous send again knows nothing of second ports (`MQClientAPIImpl#onExceptionImpl`).
-        let address = if again { address } else { self.sent_to(address) };
+        if !again {
+            self.redirect(&mut address);
+        }
         match self.connect(now, &address) {
             Connect::NoRoom => Some(AttemptOutcome::Unanswered(Fault::NoConnection)),
             Connect::Open(connection) => {
@@ -397,9 +400,10 @@ impl State<'_> {
     }
 
     /// Keeps what a broker said about a send.
-    pub(super) fn remember(&mut self, id: SlotId, remark: Remark) {
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(super) fn remember(&mut self, id: SlotId, remark: Option<Text<'_>>) {
         if let Some(send) = self.sends.get_mut(id) {
-            send.remark = remark;
+            send.remark = remark.map(Remark::new).unwrap_or_default();
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::send::{InFlight, SendId, SendMode, SendState, Target};
 use crate::{Instant, Rules, SlotId};
 
 impl<'s> State<'s> {
+    /// Accepts a message and makes the first attempt.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn submit<'a>(
         &mut self,
@@ -29,10 +30,22 @@ impl<'s> State<'s> {
         content: Content<'_, 'a>,
         options: &SendOptions<'_>,
     ) -> Result<SendId, SubmitError<'a>> {
+        let id = self.accept(now, content, options)?;
+        self.start(now, id);
+        Ok(SendId(id))
+    }
+
+    /// Gives a message a place. The stack that this takes is free again when the first attempt is made.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn accept<'a>(
+        &mut self,
+        now: Instant,
+        content: Content<'_, 'a>,
+        options: &SendOptions<'_>,
+    ) -> Result<SlotId, SubmitError<'a>> {
         if self.phase != Phase::Running {
             return Err(SubmitError::NotRunning);
         }
-        let mode = options.mode;
         let (target, broker_name) = target(options)?;
         self.check(&content)?;
         let topic = self.topic_name(content.topic())?;
@@ -40,14 +53,37 @@ impl<'s> State<'s> {
             return Err(SubmitError::TooManyInFlight { limit: self.sends.capacity() });
         }
         let draft = self.draft(now, content)?;
-        let Stored { bytes, parts, sys_flag } = self.store(&draft, broker_name)?;
+        let stored = self.store(&draft, broker_name)?;
         let topic = match self.topic_entry(now, &topic) {
             Ok(topic) => topic,
             Err(error) => {
-                self.bodies.free(bytes);
+                self.bodies.free(stored.bytes);
                 return Err(error);
             }
         };
+        let Some(id) = self.enter(now, topic, target, &draft, &stored, options) else {
+            self.bodies.free(stored.bytes);
+            return Err(SubmitError::TooManyInFlight { limit: self.sends.capacity() });
+        };
+        if let Some(topic) = self.routes.topics.get_mut(topic) {
+            topic.sends = topic.sends.saturating_add(1);
+        }
+        Ok(id)
+    }
+
+    /// Puts a send that is yet to be tried into the table.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn enter(
+        &mut self,
+        now: Instant,
+        topic: SlotId,
+        target: Target,
+        draft: &Draft<'_, '_>,
+        stored: &Stored,
+        options: &SendOptions<'_>,
+    ) -> Option<SlotId> {
+        let mode = options.mode;
+        let Stored { bytes, parts, sys_flag } = *stored;
         let retries = match (mode, target) {
             (SendMode::Sync, Target::Any) => self.config.retry_times_when_send_failed,
             // To the same broker, if the caller has chosen it.
@@ -79,15 +115,7 @@ impl<'s> State<'s> {
             state: SendState::Route,
             next: None,
         };
-        let Some(id) = self.sends.insert(send) else {
-            self.bodies.free(bytes);
-            return Err(SubmitError::TooManyInFlight { limit: self.sends.capacity() });
-        };
-        if let Some(topic) = self.routes.topics.get_mut(topic) {
-            topic.sends = topic.sends.saturating_add(1);
-        }
-        self.start(now, id);
-        Ok(SendId(id))
+        self.sends.insert(send)
     }
 
     pub(super) fn prefetch_route<'a>(&mut self, now: Instant, topic: &'a str) -> Result<(), SubmitError<'a>> {

@@ -4,13 +4,15 @@ use core::time::Duration;
 
 use arbitrary::Arbitrary;
 use rocketlite_core::message::batch::Entry;
-use rocketlite_core::wire::code::{LanguageCode, RequestCode};
+use rocketlite_core::wire::code::RequestCode;
 use rocketlite_core::wire::command::{CommandHead, FLAG_ONE_WAY, FLAG_RESPONSE};
 use rocketlite_core::wire::cursor::Writer;
 use rocketlite_core::wire::fields::SerializeType;
+use rocketlite_core::wire::header::SendMessageRequestHeader;
 use rocketlite_tests::encode;
 
 use super::bench::Bench;
+use crate::choice::{head, pick};
 
 #[derive(Debug, Arbitrary)]
 pub(super) enum Operation<'a> {
@@ -74,10 +76,6 @@ const TOPICS: [&str; 12] = [
     "",
 ];
 
-fn pick<const N: usize>(all: &[&'static str; N], choice: u8) -> &'static str {
-    all[usize::from(choice) % N]
-}
-
 impl Operation<'_> {
     pub(super) fn run(&self, bench: &mut Bench<'_>) {
         match self {
@@ -118,18 +116,6 @@ impl Operation<'_> {
             Operation::WaitSeconds(seconds) => bench.wait(Duration::from_secs((*seconds).into())),
             Operation::Shutdown => bench.input(rocketlite_broker::Broker::shutdown),
         }
-    }
-}
-
-const fn head(code: i32, opaque: i32, flag: i32) -> CommandHead<'static> {
-    CommandHead {
-        serialize_type: SerializeType::Json,
-        code,
-        language: LanguageCode::JAVA,
-        version: 477,
-        opaque,
-        flag,
-        remark: None,
     }
 }
 
@@ -227,49 +213,57 @@ impl Request<'_> {
             return Parts::new(RequestCode(0), &[], b"");
         };
         let properties = String::from_utf8_lossy(properties);
-        let (queue, reconsume) = (i32::from(queue) % 4 - 1, reconsume.to_string());
-        let values = [
-            "PG",
-            pick(&TOPICS, topic),
-            "TBW102",
-            "4",
-            &queue.to_string(),
-            &sys_flag.to_string(),
-            "1699999999000",
-            "5",
-            &properties,
-            &reconsume,
-            "false",
-        ];
-        let (code, keys) =
-            if version { (RequestCode::SEND_MESSAGE, V1) } else { (RequestCode::SEND_MESSAGE_V2, V2) };
-        let fields: Vec<_> = keys.into_iter().zip(values).collect();
+        let header = SendMessageRequestHeader {
+            producer_group: "PG".into(),
+            topic: pick(&TOPICS, topic).into(),
+            default_topic: "TBW102".into(),
+            default_topic_queue_nums: 4,
+            queue_id: i32::from(queue) % 4 - 1,
+            sys_flag: sys_flag.into(),
+            born_timestamp: 1_699_999_999_000,
+            flag: 5,
+            properties: Some(properties.as_ref().into()),
+            reconsume_times: Some(reconsume.into()),
+            unit_mode: Some(false),
+            max_reconsume_times: None,
+            batch: None,
+            broker_name: None,
+        };
+        let code = if version { RequestCode::SEND_MESSAGE } else { RequestCode::SEND_MESSAGE_V2 };
         let body: Vec<u8> = (0..body).cycle().take(usize::from(body) * 2).collect();
-        Parts { is_stored: true, ..Parts::new(code, &fields, &body) }
+        Parts { is_stored: true, ..send(code, &header, &body) }
     }
 }
 
-const V1: [&str; 11] = [
-    "producerGroup",
-    "topic",
-    "defaultTopic",
-    "defaultTopicQueueNums",
-    "queueId",
-    "sysFlag",
-    "bornTimestamp",
-    "flag",
-    "properties",
-    "reconsumeTimes",
-    "unitMode",
-];
-const V2: [&str; 11] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"];
-
 fn batch(topic: u8, body: &[u8], properties: &str) -> Parts {
-    let values =
-        ["PG", pick(&TOPICS, topic), "TBW102", "4", "0", "0", "0", "0", properties, "0", "false", "true"];
-    let keys = V2.into_iter().chain(["m"]);
-    let fields: Vec<_> = keys.zip(values).collect();
-    Parts::new(RequestCode::SEND_BATCH_MESSAGE, &fields, body)
+    let header = SendMessageRequestHeader {
+        producer_group: "PG".into(),
+        topic: pick(&TOPICS, topic).into(),
+        default_topic: "TBW102".into(),
+        default_topic_queue_nums: 4,
+        queue_id: 0,
+        sys_flag: 0,
+        born_timestamp: 0,
+        flag: 0,
+        properties: Some(properties.into()),
+        reconsume_times: Some(0),
+        unit_mode: Some(false),
+        max_reconsume_times: None,
+        batch: Some(true),
+        broker_name: None,
+    };
+    send(RequestCode::SEND_BATCH_MESSAGE, &header, body)
+}
+
+/// The request with the names of fields that go with its code.
+fn send(code: RequestCode, header: &SendMessageRequestHeader<'_>, body: &[u8]) -> Parts {
+    let mut fields = Vec::new();
+    header.visit(code, &mut |key, value| {
+        let mut text = Vec::new();
+        value.decode(&mut |piece| text.extend_from_slice(piece));
+        fields.push((key, String::from_utf8(text).expect("pieces of UTF-8")));
+    });
+    Parts { code, fields, body: body.to_vec(), is_stored: false }
 }
 
 fn broker(code: RequestCode, name: u8, id: u8, body: &[u8]) -> Parts {

@@ -6,13 +6,13 @@ use arbitrary::Arbitrary;
 use rocketlite_core::Message;
 use rocketlite_core::producer::{MessageQueue, SendOptions};
 use rocketlite_core::send::SendMode;
-use rocketlite_core::wire::code::{LanguageCode, RequestCode};
-use rocketlite_core::wire::command::{CommandHead, FLAG_ONE_WAY, FLAG_RESPONSE};
-use rocketlite_core::wire::fields::SerializeType;
+use rocketlite_core::wire::code::RequestCode;
+use rocketlite_core::wire::command::{FLAG_ONE_WAY, FLAG_RESPONSE};
 use rocketlite_tests::encode;
 
 use super::Bench;
 use super::bench::Request;
+use crate::choice::{head, pick};
 
 #[derive(Debug, Arbitrary)]
 pub(super) enum Operation<'a> {
@@ -89,10 +89,6 @@ const QUESTIONS: [RequestCode; 8] = [
     RequestCode::PUSH_REPLY_MESSAGE_TO_CLIENT,
     RequestCode(9_999),
 ];
-
-fn pick<T: Copy, const N: usize>(all: &[T; N], choice: u8) -> T {
-    all[usize::from(choice) % N]
-}
 
 impl Operation<'_> {
     pub(super) fn run(&self, bench: &mut Bench<'_>) {
@@ -230,16 +226,4 @@ fn route(queues: [u8; 3], odd: u8) -> String {
     }
     let order = if odd & 0x40 != 0 { r#","orderTopicConf":"a:2;nobody:1""# } else { "" };
     format!(r#"{{"brokerDatas":[{}],"queueDatas":[{}]{order}}}"#, brokers.join(","), lists.join(","))
-}
-
-const fn head(code: i32, opaque: i32, flag: i32) -> CommandHead<'static> {
-    CommandHead {
-        serialize_type: SerializeType::Json,
-        code,
-        language: LanguageCode::JAVA,
-        version: 477,
-        opaque,
-        flag,
-        remark: None,
-    }
 }

@@ -2,7 +2,6 @@
 
 mod file;
 mod forward;
-mod killed;
 
 use std::path::{Path, PathBuf};
 

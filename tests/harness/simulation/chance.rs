@@ -12,6 +12,7 @@ pub(super) enum Concern {
     Faults,
     Network,
     Engines,
+    Closing,
 }
 
 /// The choices of one concern.

@@ -10,7 +10,7 @@ use rocketlite_core::send::outcome::SendStatus;
 use rocketlite_core::{Instant, Rules};
 use serde_json::Value;
 
-use super::plan::{FIRST_QUEUE_INDEX, ProducerPlan};
+use super::plan::{CHOSEN_BROKER, FIRST_QUEUE_INDEX, ProducerPlan, SendKind};
 
 /// `TopicPublishInfo`.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ struct Item {
 
 /// How the caller sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+enum Mode {
     Sync,
     Async,
     /// Once.
@@ -40,8 +40,7 @@ pub(super) enum Mode {
 struct Sending {
     topic: String,
     mode: Mode,
-    /// Whether the caller has chosen the queue.
-    chosen: bool,
+    kind: SendKind,
     first: Instant,
     timeout: u64,
     total: u8,
@@ -96,20 +95,20 @@ impl Model {
         &mut self,
         place: u16,
         topic: &str,
-        mode: Mode,
-        chosen: bool,
+        kind: SendKind,
         now: Instant,
         timeout: u64,
     ) -> u8 {
-        let total = match (mode, chosen) {
-            (Mode::Sync, false) => self.plan.retries + 1,
-            (Mode::Async, _) => self.plan.async_retries + 1,
+        let mode = Mode::of(kind);
+        let total = match mode {
+            Mode::Sync if !is_chosen(kind) => self.plan.retries + 1,
+            Mode::Async => self.plan.async_retries + 1,
             _ => 1,
         };
         let sending = Sending {
             topic: topic.to_owned(),
             mode,
-            chosen,
+            kind,
             first: now,
             timeout,
             total,
@@ -119,8 +118,35 @@ impl Model {
             result: false,
             expects: Expected::Begin,
         };
-        self.sends.insert(place, sending);
+        let last_broker = self.chosen_broker(topic, kind);
+        self.sends.insert(place, Sending { last_broker, ..sending });
         total
+    }
+
+    /// The broker that a send goes to whose queue is not for the producer to select, once it is known, if it can be told.
+    fn chosen_broker(&self, topic: &str, kind: SendKind) -> Option<String> {
+        if self.unsure {
+            return None;
+        }
+        let of_topic = |place: u64| {
+            let queues = &self.topics.get(topic)?.queues;
+            queues.get(usize::try_from(place).ok()?).map(|(broker, _)| broker.clone())
+        };
+        match kind {
+            SendKind::ToQueue(_) => self.is_known(CHOSEN_BROKER).then(|| CHOSEN_BROKER.to_owned()),
+            SendKind::Hashed(hash) => {
+                let n = self.topics.get(topic)?.queues.len();
+                of_topic(u64::from(hash.unsigned_abs()).checked_rem(n.try_into().ok()?)?)
+            }
+            SendKind::Selected(place) => of_topic(place),
+            SendKind::Sync | SendKind::Async | SendKind::OneWay | SendKind::Batch(_) => None,
+        }
+    }
+
+    /// Whether a broker is in a route or in use.
+    fn is_known(&self, broker: &str) -> bool {
+        self.topics.values().any(|info| info.queues.iter().any(|(name, _)| name == broker))
+            || self.sends.values().any(|send| send.last_broker.as_deref() == Some(broker))
     }
 
     /// A name server has answered a question for `topic` with this route; `default` if the question was for `TBW102`.
@@ -162,16 +188,36 @@ impl Model {
             info.index = FIRST_QUEUE_INDEX;
             self.forget_items();
         }
+        self.begin_chosen(topic);
         Ok(())
+    }
+
+    /// Sends that waited for the route go where their callers want them to go.
+    fn begin_chosen(&mut self, topic: &str) {
+        let waits = |send: &Sending| send.topic == topic && send.last_broker.is_none();
+        let waiting: Vec<_> =
+            self.sends.iter().filter(|(_, send)| waits(send)).map(|(place, _)| *place).collect();
+        for place in waiting {
+            let broker = self.chosen_broker(topic, self.sends[&place].kind);
+            self.sends.get_mut(&place).expect("it is there").last_broker = broker;
+        }
+    }
+
+    /// Whether an attempt is under way at a broker.
+    pub(super) fn is_at(&self, broker: &str) -> bool {
+        let under_way = |send: &Sending| match send.expects {
+            Expected::Attempted => true,
+            Expected::Begin | Expected::Selected => is_chosen(send.kind),
+            Expected::End(_) => false,
+        };
+        self.sends.values().any(|send| send.last_broker.as_deref() == Some(broker) && under_way(send))
     }
 
     /// What is not in any route and not in use is forgotten: a limit of ours, where Java's table grows.
     fn forget_items(&mut self) {
-        let (topics, sends) = (&self.topics, &self.sends);
-        self.items.retain(|broker, _| {
-            topics.values().any(|info| info.queues.iter().any(|(name, _)| name == broker))
-                || sends.values().any(|send| send.last_broker.as_ref() == Some(broker))
-        });
+        let mut items = core::mem::take(&mut self.items);
+        items.retain(|broker, _| self.is_known(broker));
+        self.items = items;
     }
 
     fn is_available(&self, now: Instant, broker: &str) -> bool {
@@ -296,13 +342,13 @@ impl Model {
     ) -> Result<(), String> {
         let sending = self.sends.get_mut(&place).ok_or("an attempt of a send that there is not")?;
         let begins = matches!(sending.expects, Expected::Attempted)
-            || sending.chosen && matches!(sending.expects, Expected::Begin | Expected::Selected);
+            || is_chosen(sending.kind) && matches!(sending.expects, Expected::Begin | Expected::Selected);
         if !begins {
             return Err(format!("an attempt has ended, {:?} expected: {sending:?}", sending.expects));
         }
         sending.attempts += 1;
         sending.result |= matches!(outcome, AttemptOutcome::Stored(_));
-        let (mode, chosen) = (sending.mode, sending.chosen);
+        let (mode, chosen) = (sending.mode, is_chosen(sending.kind));
         // A one-way send has ended for Java when it was submitted, however long its bytes take.
         let end = sending.begin.map_or(now, |begin| begin.after(latency));
         if let Some((isolation, reachable)) = self.fault_of(mode, outcome)
@@ -389,6 +435,21 @@ impl Model {
     fn has_no_queue(&self, topic: &str) -> bool {
         self.topics.get(topic).is_none_or(|info| info.queues.is_empty())
     }
+}
+
+impl Mode {
+    const fn of(kind: SendKind) -> Self {
+        match kind {
+            SendKind::Async => Self::Async,
+            SendKind::OneWay => Self::Bare,
+            _ => Self::Sync,
+        }
+    }
+}
+
+/// Whether the caller has chosen the queue.
+const fn is_chosen(kind: SendKind) -> bool {
+    matches!(kind, SendKind::ToQueue(_) | SendKind::Hashed(_) | SendKind::Selected(_))
 }
 
 impl PublishInfo {

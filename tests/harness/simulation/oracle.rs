@@ -13,6 +13,8 @@ pub(super) struct Accepted {
     pub(super) topic: String,
     pub(super) bodies: Vec<Vec<u8>>,
     pub(super) at: Instant,
+    /// `sendMsgTimeout` in milliseconds.
+    pub(super) timeout: u64,
     pub(super) most_attempts: u8,
     pub(super) one_way: bool,
     /// Attempts that were reported to have ended.
@@ -90,6 +92,11 @@ impl Ledger {
     /// Sends that have not ended.
     pub(super) fn open(&self) -> Vec<usize> {
         self.open.values().map(|open| open.send).collect()
+    }
+
+    /// The longest timeout of a producer's sends that have not ended, in milliseconds.
+    pub(super) fn longest_timeout(&self, producer: usize) -> Option<u64> {
+        self.open.range((producer, 0)..=(producer, u16::MAX)).map(|(_, open)| open.timeout).max()
     }
 
     /// Whether a send has ended, and stored its message.

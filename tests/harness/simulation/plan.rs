@@ -79,6 +79,8 @@ pub struct ProducerPlan {
     pub write_bytes: usize,
     /// Whether there is memory for few connections only.
     pub few_connections: bool,
+    /// `clientCloseSocketIfTimeout`.
+    pub close_if_timeout: bool,
 }
 
 impl ProducerPlan {
@@ -92,6 +94,7 @@ impl ProducerPlan {
         config.send_latency_fault_enable = self.fault_strategy;
         config.start_detector_enable = self.detector;
         config.reserve_time_for_retry = self.reserve_time;
+        config.client_close_socket_if_timeout = self.close_if_timeout;
         config.serialize_type = if self.binary { SerializeType::RocketMq } else { SerializeType::Json };
         config.first_queue_index = Some(FIRST_QUEUE_INDEX);
         config.max_message_size = MAX_BODY;
@@ -100,6 +103,8 @@ impl ProducerPlan {
 
 /// Where each publish list is gone through from, so that the model knows.
 pub(super) const FIRST_QUEUE_INDEX: i32 = 5;
+/// The broker whose queues callers name.
+pub(super) const CHOSEN_BROKER: &str = "broker-0";
 /// Bytes at the front of each body that tell it from all others.
 pub(super) const BODY_FRONT: usize = 16;
 /// Largest body.
@@ -196,7 +201,9 @@ impl Plan {
         let mut chance = Chance::new(seed, Concern::Topology);
         let name_servers = chance.size(0..3);
         let brokers: Vec<_> = (0..chance.size(1..5)).map(|_| BrokerPlan::draw(&mut chance)).collect();
-        let producers: Vec<_> = (0..chance.size(1..4)).map(|_| ProducerPlan::draw(&mut chance)).collect();
+        let mut closing = Chance::new(seed, Concern::Closing);
+        let producers: Vec<_> =
+            (0..chance.size(1..4)).map(|_| ProducerPlan::draw(&mut chance, &mut closing)).collect();
         // Without name servers only the broker that is one is known.
         let brokers = if name_servers == 0 { brokers[..1].to_vec() } else { brokers };
         let network = NetworkPlan::draw(&mut chance);
@@ -240,7 +247,7 @@ impl BrokerPlan {
 }
 
 impl ProducerPlan {
-    fn draw(chance: &mut Chance) -> Self {
+    fn draw(chance: &mut Chance, closing: &mut Chance) -> Self {
         Self {
             rules: chance.pick(&[Rules::V4, Rules::V5]),
             timeout: chance.pick(&[200, 1_000, 3_000]),
@@ -253,6 +260,7 @@ impl ProducerPlan {
             binary: chance.percent(30),
             write_bytes: chance.pick(&[16, 100, 1_000, 10_000]),
             few_connections: chance.percent(20),
+            close_if_timeout: closing.percent(70),
         }
     }
 }

@@ -8,6 +8,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
+use rocketlite_broker::Broker;
 use rocketlite_core::wire::code::ResponseCode;
 use rocketlite_core::{Address, ConnectionRequest, Instant, WallClock};
 
@@ -174,6 +175,10 @@ impl<'p> World<'p> {
         SocketAddr::from(([10, 0, 0, u8::try_from(server + 1).expect("few servers")], 10_911))
     }
 
+    fn server_at(&self, address: &Address) -> Option<usize> {
+        (0..self.plan.servers()).find(|server| Self::server_address(*server).to_string() == address.as_str())
+    }
+
     fn name_servers(&self) -> Vec<Address> {
         let address = |server| Address::new(&Self::server_address(server).to_string()).expect("an address");
         (0..self.plan.name_servers.max(1)).map(address).collect()
@@ -312,7 +317,24 @@ impl<'p> World<'p> {
         let goes_away = FaultKind::Answers(ResponseCode::GO_AWAY.0);
         let copies = 1 + usize::from(self.plan.faults.iter().any(|fault| fault.kind == goes_away));
         self.ledger.compare(&logs, copies)?;
+        self.check_registrations()?;
         self.check_last_sends()
+    }
+
+    /// Long after everything has healed each name server knows every broker.
+    fn check_registrations(&mut self) -> Result<(), String> {
+        let brokers: Vec<String> =
+            (self.plan.name_servers..self.plan.servers()).map(|server| self.server_name(server)).collect();
+        for server in 0..self.plan.name_servers {
+            let known = |broker: &mut Broker<'_>| {
+                broker.registered_brokers().map(|broker| broker.name().to_owned()).collect::<Vec<_>>()
+            };
+            let known = self.nodes[server].as_broker(known).unwrap_or_default();
+            if let Some(broker) = brokers.iter().find(|broker| !known.contains(*broker)) {
+                return Err(format!("{} knows {known:?}, and not {broker}", self.server_name(server)));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,10 +7,11 @@ use rocketlite_core::message::sys_flag::TRANSACTION_MASK;
 use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::ResponseCode;
 
-use super::properties::{Merge, Special, copy, too_long};
+use super::Sent;
+use super::overrides::Overrides;
+use super::properties::{Delay, Merge, Special, copy, too_long};
 use super::store::{Shared, refused};
-use super::{Sent, delayed};
-use crate::broker::State;
+use crate::broker::{State, Wanted};
 use crate::outgoing::{Content, Remark};
 use crate::receive::Refusal;
 use crate::table::Queue;
@@ -27,9 +28,7 @@ pub(super) fn store(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, R
     if special.transaction || sent.header.sys_flag & TRANSACTION_MASK != 0 {
         return Err(too_long());
     }
-    if special.delayed {
-        return Err(delayed());
-    }
+    check_delay(special.delay)?;
     if own.iter().nth(MAX_SHARED_PROPERTIES).is_some() {
         return Err(Refusal::new(
             ResponseCode::MESSAGE_ILLEGAL,
@@ -40,11 +39,20 @@ pub(super) fn store(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, R
     let batch = Batch { shared, half, shared_len, body: sent.request.command.body };
     let (messages, len) = batch.measure(state)?;
     let (topic, queue_id) = (shared.topic, shared.queue_id);
-    let physical_offset = state.reserve(topic, queue_id, messages, len).map_err(refused)?;
+    let physical_offset = state.reserve(&Wanted { topic, queue_id, messages, len }).map_err(refused)?;
     let queue_offset = state.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
     batch.push(state, queue_offset)?;
     state.release_pulls(topic, queue_id);
     Ok(Content::Sent { queue_id, queue_offset, physical_offset, messages })
+}
+
+/// All messages of a batch go to one queue, and that is not the one of their delay (`CommitLog#asyncPutMessages`).
+fn check_delay(delay: Delay) -> Result<(), Refusal> {
+    if delay == Delay::Now {
+        return Ok(());
+    }
+    let remark = Remark::Plain("messages of a batch cannot be delayed");
+    Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, remark))
 }
 
 /// Properties that all messages of a batch get are looked for in each of them, so their number has a limit. Clients
@@ -69,9 +77,7 @@ impl Batch<'_> {
         let (mut messages, mut len) = (0u32, 0usize);
         for entry in entries(self.body) {
             let entry = entry?;
-            if Special::of(&entry.properties()).delayed {
-                return Err(delayed());
-            }
+            check_delay(Special::of(&entry.properties()).delay)?;
             len = len.saturating_add(self.record(state, &entry)?.encoded_len());
             messages = messages.saturating_add(1);
             if len > state.log.capacity() {
@@ -123,7 +129,7 @@ impl Batch<'_> {
             own: entry.properties(),
             batch: Properties::new(input.get(..self.shared_len).unwrap_or_default()),
             unique_key: None,
-            without: "",
+            overrides: &Overrides::default(),
         };
         let len = merge.write(&state.config, output)?;
         Ok(self.half..self.half.saturating_add(len))

@@ -9,6 +9,8 @@ use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::ResponseCode;
 use rocketlite_core::wire::cursor::Writer;
 
+use super::overrides::Overrides;
+use crate::broker::MAX_LEVEL;
 use crate::config::{BrokerConfig, max_properties};
 use crate::filter::tags_code;
 use crate::outgoing::Remark;
@@ -31,31 +33,67 @@ pub(super) const fn too_long() -> Refusal {
 pub(super) struct Special {
     /// It is a half message.
     pub(super) transaction: bool,
-    /// It is to be delivered later: `DELAY` above 0 or no number, or any of the timers.
-    pub(super) delayed: bool,
+    pub(super) delay: Delay,
     pub(super) has_unique_key: bool,
     /// The hash of its tag, 0 without one.
     pub(super) tags_code: i32,
 }
 
+/// When a message is to be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Delay {
+    /// At once.
+    #[default]
+    Now,
+    /// After the time of this level, from 1 to [`MAX_LEVEL`].
+    Level(i32),
+    /// At a time of its own.
+    Timer,
+    /// `DELAY` is no number.
+    Unreadable,
+}
+
+impl Delay {
+    /// The delay for a value of `DELAY` (`HookUtils#transformDelayLevelMessage`).
+    pub(super) fn of_level(level: i32) -> Self {
+        if level > 0 { Self::Level(level.min(MAX_LEVEL)) } else { Self::Now }
+    }
+
+    /// The level, 0 without delay.
+    pub(super) fn level(self) -> Result<i32, Refusal> {
+        let refused = |text| Err(Refusal::new(ResponseCode::MESSAGE_ILLEGAL, Remark::Plain(text)));
+        match self {
+            Self::Now => Ok(0),
+            Self::Level(level) => Ok(level),
+            // Delivering at once what should come later would be worse than to refuse it.
+            Self::Timer => refused("timers are not supported by this broker, only the levels of DELAY"),
+            Self::Unreadable => refused("DELAY is not a number"),
+        }
+    }
+}
+
 impl Special {
     pub(super) fn of(properties: &Properties<'_>) -> Self {
-        let (mut special, mut level) = (Self::default(), 0);
+        let (mut special, mut timer) = (Self::default(), false);
         for (name, value) in properties {
             match name.as_str() {
                 // Of several the last counts.
-                Some(DELAY) => level = value.parse::<i32>(DELAY).unwrap_or(i32::MAX),
+                Some(DELAY) => {
+                    special.delay = value.parse(DELAY).map_or(Delay::Unreadable, Delay::of_level);
+                }
                 Some(TRAN_MSG) => {
                     special.transaction =
                         value.as_str().is_some_and(|value| value.eq_ignore_ascii_case("true"));
                 }
-                Some(TIMER_DELAY_SEC | TIMER_DELAY_MS | TIMER_DELIVER_MS) => special.delayed = true,
+                Some(TIMER_DELAY_SEC | TIMER_DELAY_MS | TIMER_DELIVER_MS) => timer = true,
                 Some(TAGS) => special.tags_code = tags_code(value),
                 Some(UNIQ_KEY) => special.has_unique_key = true,
                 _ => {}
             }
         }
-        special.delayed |= level > 0;
+        if timer && special.delay == Delay::Now {
+            special.delay = Delay::Timer;
+        }
         special
     }
 }
@@ -70,8 +108,8 @@ pub(super) struct Merge<'a> {
     pub(super) batch: Properties<'a>,
     /// The id of a message that has none.
     pub(super) unique_key: Option<&'a MessageId>,
-    /// A property that is left out.
-    pub(super) without: &'a str,
+    /// Names and values that are stored instead of the message's own.
+    pub(super) overrides: &'a Overrides,
 }
 
 impl Merge<'_> {
@@ -83,7 +121,7 @@ impl Merge<'_> {
         let mut properties = PropertyWriter::new(&mut writer, PropertyForm::Terminated);
         let kept = |name: &Text<'_>| {
             let ours = [POP_CK, CLUSTER, MSG_REGION, TRACE_ON].iter().any(|ours| name == *ours);
-            !ours && *name != *self.without
+            !ours && self.overrides.iter().all(|(set, _)| *name != *set)
         };
         for (name, value) in self.own.iter().filter(|(name, _)| kept(name)) {
             properties.put_text(name, value);
@@ -94,6 +132,9 @@ impl Merge<'_> {
         }
         if let Some(id) = self.unique_key {
             properties.put(UNIQ_KEY, id.encode(&mut [0; MessageId::MAX_DIGITS]));
+        }
+        for (name, value) in self.overrides.iter() {
+            properties.put(name, value);
         }
         properties.put(CLUSTER, config.cluster_name);
         properties.put(MSG_REGION, config.region_id);

@@ -8,9 +8,9 @@ use rocketlite_core::message::stored::StoredMessage;
 use rocketlite_core::wire::code::ResponseCode;
 
 use super::properties::too_long;
-use crate::broker::State;
+use crate::broker::{SCHEDULE_TOPIC, State, Wanted};
 use crate::log::AppendError;
-use crate::outgoing::{Content, Remark};
+use crate::outgoing::Remark;
 use crate::receive::Refusal;
 use crate::table::Queue;
 
@@ -28,6 +28,16 @@ pub(super) struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
+    /// The same, to wait for the time of a level from 1 on (`HookUtils#transformDelayLevelMessage`).
+    pub(super) fn delayed(self, state: &State<'_>, level: i32) -> Result<Self, Refusal> {
+        let queue_id = level.saturating_sub(1);
+        let has_queue = |topic: &SlotId| state.topics.queue(*topic, queue_id).is_some();
+        let remark = Remark::Plain("the topic of delayed messages is not there");
+        let missing = Refusal::new(ResponseCode::SERVICE_NOT_AVAILABLE, remark);
+        let topic = state.delays.topic.filter(has_queue).ok_or(missing)?;
+        Ok(Self { topic, name: SCHEDULE_TOPIC, queue_id, ..self })
+    }
+
     /// The record of one message. The log sets its physical offset.
     pub(super) fn record<'r>(
         &self,
@@ -59,6 +69,13 @@ impl<'a> Shared<'a> {
     }
 }
 
+/// Where a message was stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored {
+    pub(super) queue_offset: i64,
+    pub(super) physical_offset: u64,
+}
+
 /// Stores one message, whose properties stand in the scratch memory.
 pub(super) fn single(
     state: &mut State<'_>,
@@ -67,7 +84,7 @@ pub(super) fn single(
     flag: i32,
     body: &[u8],
     properties: Range<usize>,
-) -> Result<Content, Refusal> {
+) -> Result<Stored, Refusal> {
     if body.len() > state.config.max_message_size {
         return Err(too_long());
     }
@@ -76,7 +93,7 @@ pub(super) fn single(
         shared.record(state.config.address, flag, body, properties).encoded_len()
     };
     let (topic, queue_id) = (shared.topic, shared.queue_id);
-    let physical_offset = state.reserve(topic, queue_id, 1, len).map_err(refused)?;
+    let physical_offset = state.reserve(&Wanted { topic, queue_id, messages: 1, len }).map_err(refused)?;
     let queue_offset = state.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
     let body_crc = (state.config.crc32)(body);
     // The properties are lent out while everything else changes.
@@ -86,7 +103,7 @@ pub(super) fn single(
     state.scratch = scratch;
     pushed.map_err(refused)?;
     state.release_pulls(topic, queue_id);
-    Ok(Content::Sent { queue_id, queue_offset, physical_offset, messages: 1 })
+    Ok(Stored { queue_offset, physical_offset })
 }
 
 /// The answer for a `PutMessageStatus` (`SendMessageProcessor#handlePutMessageResult`).
@@ -101,6 +118,12 @@ pub(super) fn refused(error: AppendError) -> Refusal {
         ),
         AppendError::IndexFull => {
             Refusal::new(ResponseCode::SERVICE_NOT_AVAILABLE, Remark::Full("memory.index"))
+        }
+        AppendError::DelayedFull => {
+            Refusal::new(ResponseCode::SERVICE_NOT_AVAILABLE, Remark::Full("max_delayed_bytes"))
+        }
+        AppendError::NoSource => {
+            Refusal::new(ResponseCode::SYSTEM_ERROR, Remark::Plain("the message is no longer stored"))
         }
         AppendError::TooLarge { .. } | AppendError::OverLimit(_) => too_long(),
     }

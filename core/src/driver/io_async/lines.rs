@@ -1,6 +1,7 @@
 //! Async byte streams that stand for connections.
 
 use core::convert::Infallible;
+use core::pin::pin;
 use core::time::Duration;
 
 use embassy_futures::join::{join, join_array, join3};
@@ -41,7 +42,8 @@ impl<E: Engine, T: Timer, const PLACES: usize, const BUFFER: usize> Driver<E, T,
             place = place.saturating_add(1);
             join3(self.open(index), self.hear(index, reader), self.speak(index, writer))
         });
-        join(self.keep_time(), join_array(lines)).await.0
+        let lines = pin!(join_array(lines));
+        join(self.keep_time(), lines).await.0
     }
 
     /// Opens the connection that is wanted, as soon as the line is quiet.

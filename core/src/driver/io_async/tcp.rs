@@ -4,6 +4,7 @@ use core::array;
 use core::convert::Infallible;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
+use core::pin::pin;
 use core::time::Duration;
 
 use embassy_futures::join::{join, join_array};
@@ -58,8 +59,10 @@ impl<E: Engine, T: Timer, const PLACES: usize, const BUFFER: usize> Driver<E, T,
         if let Ok(mut shared) = self.shared.try_borrow_mut() {
             shared.start(self.timer.now(), |_, place| (place.only, place.quiet) = (None, Duration::ZERO));
         }
+        // In its place before it is joined, because joining copies: this is the large one.
         let connections = array::from_fn::<_, PLACES, _>(|place| self.connect(place, stack, dns));
-        join(self.keep_time(), join_array(connections)).await.0
+        let connections = pin!(join_array(connections));
+        join(self.keep_time(), connections).await.0
     }
 
     /// One connection after the other.

@@ -98,6 +98,22 @@ fn a_slow_broker_is_avoided_although_it_stored_the_message() {
 }
 
 #[test]
+fn a_send_that_waits_for_its_route_keeps_nothing_known_of_a_broker() {
+    let mut bench = avoiding(Rules::V5, &[("a", 1), ("b", 1)]);
+    bench.refuse_one("a:1");
+    let unknown = SendOptions::new().to(MessageQueue { broker_name: "x", queue_id: 0 });
+    for brokers in [&[("b", 1)][..], &[("a", 1), ("b", 1)]] {
+        let id = bench.producer.send_with(bench.now, &Message::new("T", b"x"), &unknown).unwrap();
+        bench.drive();
+        bench.answer_route(brokers);
+        assert!(bench.outcome(id).is_err());
+    }
+    // The broker has left all routes, and is a new one now.
+    let sent: Vec<_> = (0..4).map(|_| bench.sent_to().0).collect();
+    assert!(sent.contains(&"a:1".into()), "{sent:?}");
+}
+
+#[test]
 fn nothing_is_learnt_unless_it_is_enabled() {
     let (mut bench, id) = Bench::routed(&[("a", 1), ("b", 1)]);
     let request = bench.take(SEND);

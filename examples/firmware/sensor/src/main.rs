@@ -2,12 +2,13 @@
 //!
 //! Four parts are handed to each other in one loop, and none of them ever waits:
 //!
-//! - [`board`]: clock, sleep and the Ethernet device of the Arm MPS2 board with a Cortex-M4, which `qemu-system-arm` emulates
+//! - [`device::board`]: clock, sleep and the Ethernet device of the Arm MPS2 board with a Cortex-M4, which `qemu-system-arm`
+//!   emulates
 //! - [`network`]: smoltcp over that device, as an `embedded_nal::TcpClientStack`
 //! - [`TcpDriver`] and [`Producer`]: RocketMQ, over any such stack
 //! - [`readings`]: the application. It sends a reading every so often, several at a time, and keeps count
 //!
-//! For another chip replace `board`; for another stack `network`; the rest stays.
+//! For another chip replace `device`; for another stack `network`; the rest stays.
 //!
 //! The command line (here from the emulator, over semihosting) says `NAMESRV TOPIC COUNT INTERVAL`: the name server's
 //! `host:port`, the topic, how many readings, and milliseconds between them. What became of each reading goes to the
@@ -15,9 +16,7 @@
 #![no_std]
 #![no_main]
 
-mod arguments;
-mod board;
-mod faults;
+mod ethernet;
 mod network;
 mod readings;
 
@@ -25,13 +24,14 @@ use core::time::Duration;
 
 use cortex_m_rt::entry;
 use defmt_semihosting as _;
+use device::arguments::Arguments;
+use device::board::{self, Board, Frames, Lan9118, NO_FRAMES, stack};
 use rocketlite_core::driver::nal::TcpDriver;
 use rocketlite_core::{Instant, Producer, ProducerConfig, ProducerStorage, WallClock};
 use semihosting::{eprintln, process};
 use smoltcp::iface::SocketStorage;
 
-use arguments::Arguments;
-use board::{Board, FRAME, Frames, Lan9118};
+use ethernet::Ethernet;
 use network::{Buffers, Network, Socket, Sockets};
 use readings::Readings;
 
@@ -50,14 +50,14 @@ fn main() -> ! {
     static mut DRIVER: TcpDriver<Socket, CONNECTIONS, PIECE> = TcpDriver::new();
     static mut SOCKETS: Sockets<CONNECTIONS> = [SocketStorage::EMPTY; CONNECTIONS];
     static mut BUFFERS: Buffers<CONNECTIONS> = [[[0; 1024]; 2]; CONNECTIONS];
-    static mut FRAMES: Frames = [[0; FRAME]; 2];
+    static mut FRAMES: Frames = NO_FRAMES;
 
     let arguments = Arguments::read().unwrap_or_else(|error| {
         eprintln!("sensor: {error}");
         process::exit(2)
     });
     let mut board = Board::take();
-    let mut network = Network::new(SOCKETS, BUFFERS, Lan9118::start(FRAMES), board.now());
+    let mut network = Network::new(SOCKETS, BUFFERS, Ethernet(Lan9118::start(FRAMES)), board::now());
 
     let name_servers = [arguments.name_server];
     let mut config = ProducerConfig::new("sensors", "sensor-1", &name_servers);
@@ -78,7 +78,7 @@ fn main() -> ! {
 
     let mut readings = Readings::new(&arguments.topic, arguments.count, arguments.interval);
     while !producer.is_stopped() {
-        let now = board.now();
+        let now = board::now();
         network.poll(now);
         let driver_at = DRIVER.poll(now, &mut network, &mut producer);
         if !readings.poll(now, &mut producer) {
@@ -87,7 +87,7 @@ fn main() -> ! {
             board.sleep_until([driver_at, network_at, readings.next_at()].into_iter().flatten().min());
         }
     }
-    network.poll(board.now());
-    readings.report(board::stack_used());
+    network.poll(board::now());
+    readings.report(stack::used());
     process::exit(i32::from(!readings.all_stored()))
 }

@@ -2,16 +2,18 @@
 //!
 //! `smoltcp-nal` is the published crate for this; it follows smoltcp 0.12.
 
-use core::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use core::net::{IpAddr, SocketAddr, SocketAddrV4};
 
+use device::board::MAC;
+use device::host::{ADDRESS, GATEWAY, reachable};
 use embedded_nal::{TcpClientStack, TcpError, TcpErrorKind};
 use rocketlite_core::Instant;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant as Time;
-use smoltcp::wire::{IpCidr, Ipv4Address};
+use smoltcp::wire::{EthernetAddress, IpCidr};
 
-use crate::board::{Lan9118, MAC};
+use crate::ethernet::Ethernet;
 
 /// Bytes on their way to and from each of `SOCKETS` sockets. A static of its own: all zero, it costs no flash.
 pub type Buffers<const SOCKETS: usize> = [[[u8; 1024]; 2]; SOCKETS];
@@ -21,7 +23,7 @@ pub type Sockets<const SOCKETS: usize> = [SocketStorage<'static>; SOCKETS];
 
 /// The network.
 pub struct Network<const SOCKETS: usize> {
-    device: Lan9118,
+    device: Ethernet,
     interface: Interface,
     sockets: SocketSet<'static>,
     /// Those that nobody has.
@@ -56,10 +58,10 @@ impl<const SOCKETS: usize> Network<SOCKETS> {
     pub fn new(
         sockets: &'static mut Sockets<SOCKETS>,
         buffers: &'static mut Buffers<SOCKETS>,
-        mut device: Lan9118,
+        mut device: Ethernet,
         now: Instant,
     ) -> Self {
-        let mut config = Config::new(MAC.into());
+        let mut config = Config::new(EthernetAddress(MAC).into());
         config.random_seed = now.as_millis();
         let mut interface = Interface::new(config, &mut device, time(now));
         interface.update_ip_addrs(|addresses| {
@@ -153,18 +155,9 @@ impl TcpError for SocketError {
     }
 }
 
-/// Brokers that run on the machine of the emulator may say that they listen on 127.0.0.1. Here that machine has another
-/// address.
-fn reachable(ip: Ipv4Addr) -> Ipv4Addr {
-    if ip.is_loopback() { GATEWAY } else { ip }
-}
-
 fn time(now: Instant) -> Time {
     Time::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
-
-const ADDRESS: Ipv4Address = Ipv4Addr::new(10, 0, 2, 15);
-const GATEWAY: Ipv4Address = Ipv4Addr::new(10, 0, 2, 2);
 
 /// Of the ports that are free for clients.
 const FIRST_PORT: u16 = 49_152;

@@ -1,15 +1,14 @@
 //! The application: a reading every so often, as many in flight as there is memory for, and an account of them.
 
-use core::fmt::Write as _;
 use core::time::Duration;
 
-use heapless::{String, Vec};
+use device::arguments::Topic;
+use device::reading;
+use heapless::Vec;
 use rocketlite_core::producer::Event;
 use rocketlite_core::send::outcome::{SendError, SendResult};
 use rocketlite_core::{Instant, Message, Producer, SendId};
 use semihosting::eprintln;
-
-use crate::arguments::Topic;
 
 /// Readings that are being sent at a time.
 pub const IN_FLIGHT: usize = 2;
@@ -93,7 +92,7 @@ impl<'a> Readings<'a> {
 
     /// Sends the next reading. One that finds no room stays the next.
     fn send(&mut self, now: Instant, producer: &mut Producer<'_>) -> bool {
-        let reading = measure(self.next);
+        let reading = reading::measure(self.next);
         let message = Message::new(self.topic, reading.as_bytes()).with_tags("temperature");
         match producer.send(now, &message) {
             Ok(id) => {
@@ -135,26 +134,10 @@ impl<'a> Readings<'a> {
     }
 
     fn stored(&mut self, number: u32, result: &SendResult) {
-        let SendResult { message_id, offset_message_id, broker_name, attempts, .. } = result;
+        let SendResult { broker_name, attempts, .. } = result;
         defmt::info!("reading {} on {=str}, {} attempts", number, broker_name.as_str(), attempts);
         self.stored += 1;
         self.retries += u32::from(*attempts).saturating_sub(1);
-        let body = measure(number);
-        let mut id = String::<64>::new();
-        if let Some(offset_message_id) = offset_message_id {
-            let _written = write!(id, "{offset_message_id}");
-        }
-        eprintln!(
-            r#"{{"reading":{number},"body":"{body}","msgId":"{message_id}","offsetMsgId":"{id}","broker":"{broker_name}","attempts":{attempts}}}"#
-        );
+        reading::stored(number, result);
     }
-}
-
-/// A room that warms up and cools down: the same number gives the same reading.
-fn measure(number: u32) -> String<64> {
-    let hundredths = 2_000 + 150 * (number % 8).abs_diff(4);
-    let mut text = String::new();
-    // It is shorter than 64 bytes whatever the numbers are.
-    let _written = write!(text, "reading={number} temperature={}.{:02}", hundredths / 100, hundredths % 100);
-    text
 }

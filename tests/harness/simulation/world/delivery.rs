@@ -27,9 +27,7 @@ impl World<'_> {
     }
 
     pub(super) fn dial(&mut self, node: usize, connection: ConnectionId, address: &Address) {
-        let server = (0..self.plan.servers())
-            .find(|server| Self::server_address(*server).to_string() == address.as_str())
-            .expect("only servers are connected");
+        let server = self.server_at(address).expect("only servers are connected");
         self.trace.note(self.now, format_args!("{node} connects to {server}"));
         let pipe = self.network.open((node, connection), server);
         let latency = self.network.latency(self.slow(pipe));

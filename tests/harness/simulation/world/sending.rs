@@ -3,9 +3,9 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use rocketlite_broker::BrokerEvent;
+use rocketlite_broker::{self as broker, BrokerEvent};
 use rocketlite_core::message::Message;
-use rocketlite_core::producer::{Content, Event, MessageQueue, SendOptions};
+use rocketlite_core::producer::{Content, DisconnectReason, Event, MessageQueue, SendOptions};
 use rocketlite_core::send::SendMode;
 use rocketlite_core::send::outcome::SendErrorKind;
 use rocketlite_core::wire::code::{RequestCode, ResponseCode};
@@ -13,10 +13,9 @@ use rocketlite_core::wire::command::RemotingCommand;
 use rocketlite_core::{Rng, SlotId};
 
 use super::World;
-use crate::simulation::model::Mode;
 use crate::simulation::node::IN_FLIGHT;
 use crate::simulation::oracle::Accepted;
-use crate::simulation::plan::{BODY_FRONT, SendKind};
+use crate::simulation::plan::{BODY_FRONT, CHOSEN_BROKER, SendKind};
 
 /// What a producer has asked name servers, and what it was told.
 #[derive(Debug, Default)]
@@ -49,6 +48,8 @@ impl Tap {
 
 /// The number of a message that is sent after everything has healed.
 const LAST: usize = 1_000_000;
+/// Milliseconds within which a name server answers, or a connection stands: the producer's own limits for both.
+const ANSWER: u64 = 3_000;
 /// It has this much time.
 const LAST_TIMEOUT: u64 = 20_000;
 
@@ -99,7 +100,7 @@ impl World<'_> {
         let bodies: Vec<Vec<u8>> = (0..count).map(|index| body(send, index, len / count)).collect();
         let name = format!("Topic-{topic}");
         let messages: Vec<Message<'_>> = bodies.iter().map(|body| Message::new(&name, body)).collect();
-        let queue = |queue_id| MessageQueue { broker_name: "broker-0", queue_id };
+        let queue = |queue_id| MessageQueue { broker_name: CHOSEN_BROKER, queue_id };
         let options = match kind {
             SendKind::Sync | SendKind::Batch(_) => SendOptions::new(),
             SendKind::Async => SendOptions::new().mode(SendMode::Async),
@@ -127,17 +128,19 @@ impl World<'_> {
             }
             Err((false, error)) => return Err(format!("send {send}: {error}")),
         };
-        let mode = match kind {
-            SendKind::Async => Mode::Async,
-            SendKind::OneWay => Mode::Bare,
-            _ => Mode::Sync,
-        };
-        let chosen = matches!(kind, SendKind::ToQueue(_) | SendKind::Hashed(_) | SendKind::Selected(_));
-        let most_attempts = self.models[producer].accepted(id.index(), &name, mode, chosen, now, timeout);
+        let most_attempts = self.models[producer].accepted(id.index(), &name, kind, now, timeout);
         self.trace.note(now, format_args!("producer {producer}: send {send} {kind:?} {len} to {name}"));
         let one_way = kind == SendKind::OneWay;
-        let accepted =
-            Accepted { send, topic: name.clone(), bodies, at: now, most_attempts, one_way, attempts: 0 };
+        let accepted = Accepted {
+            send,
+            topic: name.clone(),
+            bodies,
+            at: now,
+            timeout,
+            most_attempts,
+            one_way,
+            attempts: 0,
+        };
         self.ledger.accept(producer, id.index(), accepted)?;
         self.drive(node)
     }
@@ -147,7 +150,7 @@ impl World<'_> {
         let Some(producer) = node.checked_sub(self.plan.servers()) else {
             while let Some(event) = self.nodes[node].broker_event() {
                 self.marks.broker(&event);
-                self.check_room(node, &event)?;
+                self.check_broker(node, &event)?;
             }
             return Ok(());
         };
@@ -163,12 +166,25 @@ impl World<'_> {
             self.event(node, producer, &event)
                 .map_err(|error| format!("producer {producer}, {event:?}: {error}"))?;
         }
-        Ok(())
+        self.check_timer(node, producer)
     }
 
-    /// Only a log that keeps what it has is ever full.
-    fn check_room(&self, server: usize, event: &BrokerEvent) -> Result<(), String> {
+    /// Whatever a send waits for has an end, at which the producer wants to be called.
+    fn check_timer(&mut self, node: usize, producer: usize) -> Result<(), String> {
+        let Some(timeout) = self.ledger.longest_timeout(producer) else { return Ok(()) };
+        let latest = self.now.after(Duration::from_millis(timeout.max(ANSWER) + 1));
+        match self.timer(node) {
+            Some(at) if at <= latest => Ok(()),
+            other => Err(format!("producer {producer} has sends, and wants to be called at {other:?}")),
+        }
+    }
+
+    /// Only a log that keeps what it has is ever full, and nobody sends what cannot be read.
+    fn check_broker(&self, server: usize, event: &BrokerEvent) -> Result<(), String> {
         match event {
+            BrokerEvent::Disconnected { reason: broker::DisconnectReason::Decode(_), .. } => {
+                Err(format!("{}: {event:?}", self.server_name(server)))
+            }
             BrokerEvent::Rejected { response: ResponseCode::SERVICE_NOT_AVAILABLE, .. }
                 if !self.server_plan(server).refuses_when_full =>
             {
@@ -196,6 +212,22 @@ impl World<'_> {
                 }
                 self.models[producer].route(&asked, false, changed.is_some(), &body)
             }
+        }
+    }
+
+    /// A connection that is used is not given up, and nobody sends what cannot be read.
+    fn check_connection(&self, producer: usize, event: &Event) -> Result<(), String> {
+        match event {
+            Event::Disconnected(_, DisconnectReason::Undecodable(_)) => {
+                Err("it was sent by a broker".to_owned())
+            }
+            Event::Disconnected(address, DisconnectReason::Idle) => {
+                let server = self.server_at(address);
+                let used =
+                    server.is_some_and(|server| self.models[producer].is_at(&self.server_name(server)));
+                if used { Err("an attempt is under way there".to_owned()) } else { Ok(()) }
+            }
+            _ => Ok(()),
         }
     }
 
@@ -253,7 +285,7 @@ impl World<'_> {
             }
             other => {
                 self.trace.note(now, format_args!("producer {producer}: {other:?}"));
-                Ok(())
+                self.check_connection(producer, other)
             }
         }
     }

@@ -3,7 +3,6 @@
 #![no_main]
 
 use core::hint::black_box;
-use core::panic::PanicInfo;
 
 use cortex_m_rt::entry;
 use publish::{Storage, run};
@@ -16,13 +15,4 @@ fn main() -> ! {
     loop {
         core::hint::spin_loop();
     }
-}
-
-#[panic_handler]
-fn panic(_: &PanicInfo<'_>) -> ! {
-    unsafe extern "C" {
-        fn a_panic_can_be_reached() -> !;
-    }
-    // SAFETY: it is never called, for it does not exist.
-    unsafe { a_panic_can_be_reached() }
 }

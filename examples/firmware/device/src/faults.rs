@@ -9,20 +9,20 @@ use semihosting::{eprintln, process};
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    eprintln!("sensor: {info}");
+    eprintln!("device: {info}");
     process::exit(101)
 }
 
 #[exception]
 unsafe fn DefaultHandler(number: i16) {
-    eprintln!("sensor: exception {number}");
+    eprintln!("device: exception {number}");
     process::exit(102)
 }
 
 /// The stack may be what is broken, so the handler begins with a fresh one.
 #[unsafe(no_mangle)]
 extern "C" fn fault() -> ! {
-    eprintln!("sensor: fault, CFSR {:#010x}", cortex_m_fault_status());
+    eprintln!("device: fault, CFSR {:#010x}", cortex_m_fault_status());
     process::exit(103)
 }
 

@@ -2,23 +2,22 @@
 
 mod lan9118;
 mod register;
+pub mod stack;
 
-use cortex_m::interrupt::InterruptNumber;
+use core::cell::Cell;
+
+use cortex_m::interrupt::{InterruptNumber, Mutex};
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{MPU, NVIC, SCB, SYST};
-use cortex_m::register::msp;
 use cortex_m::{Peripherals, asm};
 use rocketlite_core::Instant;
 
-pub use lan9118::{FRAME, Frames, Lan9118, MAC};
+pub use lan9118::{Frames, Lan9118, MAC, MAX_FRAME, NO_FRAMES, Outgoing};
 use register::Register;
 
 /// The board.
 pub struct Board {
     syst: SYST,
-    /// How often the 32 bits of the counter have run over, and what it showed last.
-    overflows: u32,
-    counted: u32,
 }
 
 impl Board {
@@ -36,20 +35,12 @@ impl Board {
         let mut syst = peripherals.SYST;
         syst.set_clock_source(SystClkSource::Core);
         syst.enable_interrupt();
-        Self { syst, overflows: 0, counted: COUNTER.read() }
-    }
-
-    /// Milliseconds since the board was started. Must be asked once in 49 days.
-    pub fn now(&mut self) -> Instant {
-        let counted = COUNTER.read();
-        self.overflows += u32::from(counted < self.counted);
-        self.counted = counted;
-        Instant::from_millis(u64::from(self.overflows) << 32 | u64::from(counted))
+        Self { syst }
     }
 
     /// Sleeps until a frame arrives, or until `wake_at` if that is sooner. It may end early.
     pub fn sleep_until(&mut self, wake_at: Option<Instant>) {
-        let now = self.now();
+        let now = now();
         let millis = wake_at.map_or(LONGEST_SLEEP, |at| at.since(now).as_millis().min(LONGEST_SLEEP));
         if millis == 0 {
             return;
@@ -67,23 +58,24 @@ impl Board {
     }
 }
 
+/// Milliseconds since the board was started. Must be asked once in 49 days.
+pub fn now() -> Instant {
+    cortex_m::interrupt::free(|section| {
+        let clock = CLOCK.borrow(section);
+        let (overflows, before) = clock.get();
+        let counted = COUNTER.read();
+        let overflows = overflows + u32::from(counted < before);
+        clock.set((overflows, counted));
+        Instant::from_millis(u64::from(overflows) << 32 | u64::from(counted))
+    })
+}
+
+/// How often the 32 bits of the counter have run over, and what it showed last.
+static CLOCK: Mutex<Cell<(u32, u32)>> = Mutex::new(Cell::new((0, 0)));
+
 /// A number that differs from start to start. A real device has a better source.
 pub fn seed() -> u64 {
     u64::from(CYCLES.read()) << 32 | u64::from(COUNTER.read())
-}
-
-/// How many bytes of the stack were ever used, and how many the caller and what called it use for themselves.
-#[inline(always)]
-pub fn stack_used() -> (usize, usize) {
-    unsafe extern "C" {
-        safe static _stack_start: u32;
-        safe static _stack_end: u32;
-    }
-    let (top, bottom) = ((&raw const _stack_start).addr(), (&raw const _stack_end).addr());
-    // The runtime has painted it before `main`.
-    let used = |at: &usize| Register(*at).read() != cortex_m_rt::STACK_PAINT_VALUE;
-    let most = (bottom..top).step_by(4).find(used).map_or(0, |lowest| top - lowest);
-    (most, top - msp::read() as usize)
 }
 
 /// Makes the 64 KiB below the stack a fault for whoever touches them.

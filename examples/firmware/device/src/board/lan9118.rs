@@ -1,8 +1,4 @@
-//! The board's Ethernet device, an SMSC LAN9118, as smoltcp wants devices: polled, one frame each way at a time.
-
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::time::Instant;
-use smoltcp::wire::EthernetAddress;
+//! The board's Ethernet device, an SMSC LAN9118, as stacks want devices: polled, one frame each way at a time.
 
 use super::register::Register;
 
@@ -15,8 +11,11 @@ pub struct Lan9118 {
 /// Memory for those two.
 pub type Frames = [[u8; FRAME]; 2];
 
+/// Those two before anything has arrived.
+pub const NO_FRAMES: Frames = [[0; FRAME]; 2];
+
 /// Of the locally administered ones.
-pub const MAC: EthernetAddress = EthernetAddress([0x02, 0, 0, 0, 0, 1]);
+pub const MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 
 impl Lan9118 {
     /// Resets the device and lets it receive.
@@ -28,13 +27,25 @@ impl Lan9118 {
         IRQ_CFG.write(0x111);
         FIFO_INT.write(0);
         INT_EN.write(RECEIVED);
-        let [front @ .., fifth, sixth] = MAC.0;
+        let [front @ .., fifth, sixth] = MAC;
         write_mac(3, u32::from_le_bytes(front));
         write_mac(2, u32::from_le_bytes([fifth, sixth, 0, 0]));
         // Full duplex, transmitter and receiver on.
         write_mac(1, 1 << 20 | 1 << 3 | 1 << 2);
         TX_CFG.write(6);
         Self { arrived, made }
+    }
+
+    /// The next frame that has arrived, and room for an answer.
+    pub fn receive(&mut self) -> Option<(&mut [u8], Outgoing<'_>)> {
+        let len = self.fetch()?;
+        Some((&mut self.arrived[..len], Outgoing(self.made)))
+    }
+
+    /// Room for a frame, if the device has any.
+    pub fn transmit(&mut self) -> Option<Outgoing<'_>> {
+        let room = (TX_FIFO_INF.read() & 0xffff) as usize;
+        (room >= FRAME + 8).then_some(Outgoing(self.made))
     }
 
     /// Fetches the next frame without its checksum. Frames that arrived damaged are dropped.
@@ -56,48 +67,17 @@ impl Lan9118 {
     }
 }
 
-impl Device for Lan9118 {
-    type RxToken<'a> = Arrived<'a>;
-    type TxToken<'a> = Made<'a>;
-
-    fn receive(&mut self, _: Instant) -> Option<(Arrived<'_>, Made<'_>)> {
-        let len = self.fetch()?;
-        Some((Arrived(&self.arrived[..len]), Made(self.made)))
-    }
-
-    fn transmit(&mut self, _: Instant) -> Option<Made<'_>> {
-        let room = (TX_FIFO_INF.read() & 0xffff) as usize;
-        (room >= FRAME + 8).then_some(Made(self.made))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = 1514;
-        capabilities.max_burst_size = Some(1);
-        capabilities
-    }
-}
-
 /// Takes notice of the interrupt. A frame that comes after this raises another.
 pub fn acknowledge() {
     INT_STS.write(RECEIVED);
 }
 
-/// A frame that has arrived.
-pub struct Arrived<'a>(&'a [u8]);
-
-impl RxToken for Arrived<'_> {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        read(self.0)
-    }
-}
-
 /// Room for a frame to send.
-pub struct Made<'a>(&'a mut [u8; FRAME]);
+pub struct Outgoing<'a>(&'a mut [u8; FRAME]);
 
-impl TxToken for Made<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
+impl Outgoing<'_> {
+    /// Has a frame of `len` bytes, at most [`MAX_FRAME`], written, and sends it.
+    pub fn send<R>(self, len: usize, write: impl FnOnce(&mut [u8]) -> R) -> R {
         let result = write(&mut self.0[..len]);
         // First and last segment at once, and its length; again the length of the frame.
         TX_DATA.write(1 << 13 | 1 << 12 | len as u32);
@@ -116,8 +96,10 @@ fn write_mac(register: u32, value: u32) {
     while MAC_CMD.read() & BUSY != 0 {}
 }
 
-/// The largest frame with its checksum, in whole words.
-pub const FRAME: usize = 1520;
+/// The largest frame without its checksum.
+pub const MAX_FRAME: usize = 1514;
+/// The same with it, in whole words.
+const FRAME: usize = 1520;
 const CHECKSUM: usize = 4;
 
 const RECEIVED: u32 = 1 << 3;

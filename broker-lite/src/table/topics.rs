@@ -253,7 +253,7 @@ impl<'m> TopicTable<'m> {
             return;
         }
         let Some(queue) = self.queue(id, queue_id).map(|queue| queue.index) else { return };
-        if let Some(entry) = self.index.get_mut(&queue, queue_offset) {
+        if let Some(entry) = self.index.get_mut(queue, queue_offset) {
             entry.physical_offset = to;
         }
     }

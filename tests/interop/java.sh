@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Programs on the reference's own Java client; java/*.java compile against every version tested.
-#   java.sh VERSION Send|Find|Consume|Try [OPTION...]   see README.md; a wrong option prints the usage
+#   java.sh VERSION Send|Find|Consume|Try|Members|Admin [OPTION...]   see README.md; a wrong option prints the usage
+# LOCAL_OFFSETS=DIR has consumers that broadcast keep their offsets there.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-[ $# -ge 2 ] || die "usage: java.sh VERSION Send|Find|Consume|Try [OPTION...]"
+[ $# -ge 2 ] || die "usage: java.sh VERSION Send|Find|Consume|Try|Members|Admin [OPTION...]"
 version=$1 program=$2
 shift 2
 [ -f "$here/java/$program.java" ] || die "no such program: $program"
@@ -23,4 +24,5 @@ publish "$classes" compile
 logs=$cache/rocketmq-$version/logs
 exec java -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.home="$logs" \
   -Drocketmq.client.logRoot="$logs" -Drocketmq.client.logLevel=ERROR \
+  ${LOCAL_OFFSETS:+-Drocketmq.client.localOffsetStoreDir="$LOCAL_OFFSETS"} \
   -cp "$classes:$lib/*" "$program" "$@"

@@ -7,6 +7,7 @@
 
 mod access;
 mod admin;
+mod consume;
 mod device;
 mod failures;
 mod hanging;

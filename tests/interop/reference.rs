@@ -53,6 +53,21 @@ pub(crate) fn java_tries(version: &str, name_server: &str) -> Dialogue {
     Dialogue::spawn(with(script("java.sh"), &[version, "Try", "--namesrv", name_server]))
 }
 
+/// Consumers of the Java client, which start and stop when they are told to.
+pub(crate) fn java_members(version: &str, name_server: &str) -> Command {
+    with(script("java.sh"), &[version, "Members", "--namesrv", name_server])
+}
+
+/// The reference's tool for administrators, which runs a command when it is told to.
+pub(crate) fn java_admin() -> Dialogue {
+    Dialogue::spawn(with(script("java.sh"), &["5.4.0", "Admin"]))
+}
+
+/// The consumers of the Go client.
+pub(crate) fn go_members(name_server: &str) -> Command {
+    with(script("go.sh"), &["members", "--namesrv", name_server])
+}
+
 /// The program of the Go client.
 pub(crate) fn go(arguments: &[&str]) -> Vec<Value> {
     lines(&checked(with(script("go.sh"), arguments), ""))

@@ -11,13 +11,18 @@ import (
 )
 
 // errUsage marks a mistake on the command line, told apart from a failure of the work.
-var errUsage = errors.New("usage: interop " + sendUsage)
+var errUsage = errors.New("usage: interop " + sendUsage + " | interop " + membersUsage)
 
 func main() {
 	rlog.SetLogLevel("error")
 	err := errUsage
-	if len(os.Args) > 1 && os.Args[1] == "send" {
-		err = send(os.Args[2:])
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "send":
+			err = send(os.Args[2:])
+		case "members":
+			err = members(os.Args[2:])
+		}
 	}
 	if err == nil {
 		return

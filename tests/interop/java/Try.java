@@ -1,6 +1,5 @@
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
-import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Collections;
@@ -65,25 +64,11 @@ final class Try {
             producer = new DefaultMQProducer("interop_java_tries",
                 accessKey == null ? null : new AclClientRPCHook(new SessionCredentials(accessKey, secretKey)));
             producer.setNamesrvAddr(namesrv);
-            for (Map.Entry<?, ?> setting : others.entrySet()) {
-                set(producer, (String) setting.getKey(), setting.getValue());
-            }
+            Settings.set(producer, others);
             producer.start();
             producers.put(settings, producer);
         }
         return producer;
-    }
-
-    /** By reflection: a setting may be unknown to one of the versions. */
-    private static void set(DefaultMQProducer producer, String name, Object value) throws Exception {
-        String setter = "set" + Character.toUpperCase(name.charAt(0)) + name.substring(1);
-        for (Method method : DefaultMQProducer.class.getMethods()) {
-            if (method.getName().equals(setter) && method.getParameterCount() == 1) {
-                method.invoke(producer, value);
-                return;
-            }
-        }
-        throw new Program.UsageException("no setting " + name);
     }
 
     private static SendResult send(DefaultMQProducer producer, Map<?, ?> order) throws Exception {

@@ -244,7 +244,8 @@ impl<'m> TopicTable<'m> {
     pub(crate) fn entry(&self, id: SlotId, queue_id: i32, queue_offset: i64) -> Option<QueueEntry> {
         let queue = self.queue(id, queue_id)?;
         let stored = queue_offset >= queue.min_offset && queue_offset < queue.max_offset;
-        self.index.get(&queue.index, queue_offset).filter(|_| stored)
+        // What lies before the index must not be looked for: it would lead to chunks of other queues.
+        if stored { self.index.get(&queue.index, queue_offset) } else { None }
     }
 
     /// The record of a message was moved.

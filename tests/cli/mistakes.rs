@@ -68,7 +68,7 @@ fn sizes_that_are_no_sizes_or_cannot_be_had() {
         (&["broker", "--listen", "127.0.0.1:0", "--capacity", "0"], &["capacity", "at least"]),
         (&["broker", "--listen", "127.0.0.1:0", "--capacity", "1MiB"], &["capacity", "at least"]),
         (&["broker", "--max-topics", "100000000000"], &["--max-topics", "65535"]),
-        (&["broker", "--max-topics", "2"], &["--max-topics", "3"]),
+        (&["broker", "--max-topics", "3"], &["--max-topics", "4"]),
         (&["broker", "--max-connections", "0"], &["--max-connections", "1"]),
         (&["broker", "--max-connections", "65536"], &["--max-connections", "65535"]),
     ]);

@@ -47,8 +47,8 @@ async fn surplus_connections_are_closed_at_once_and_a_place_that_is_free_again_i
 
 #[tokio::test]
 async fn a_broker_out_of_topics_refuses_new_ones_and_serves_those_it_has() {
-    // Three are there from the start.
-    let broker = Broker::builder().max_topics(6).start().expect("settings");
+    // Four are there from the start.
+    let broker = Broker::builder().max_topics(7).start().expect("settings");
     let address = broker.local_addr().to_string();
     let builder = rocketlite::Producer::builder("hoarders").namesrv_addr(address);
     let producer = builder.retry_times_when_send_failed(0).start().expect("settings");

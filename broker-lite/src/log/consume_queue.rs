@@ -187,8 +187,10 @@ impl<'m> ConsumeQueues<'m> {
     }
 
     fn find(&self, queue: ConsumeQueue, number: i64) -> Option<Link> {
-        if self.chunk(queue.first)?.number == number {
-            return Some(queue.first);
+        let first = self.chunk(queue.first)?.number;
+        // What lies before the first chunk would lead to chunks of other queues, which have the places now.
+        if number <= first {
+            return (number == first).then_some(queue.first);
         }
         let mut link = queue.last;
         loop {

@@ -244,7 +244,7 @@ impl<'m> TopicTable<'m> {
     pub(crate) fn entry(&self, id: SlotId, queue_id: i32, queue_offset: i64) -> Option<QueueEntry> {
         let queue = self.queue(id, queue_id)?;
         let stored = queue_offset >= queue.min_offset && queue_offset < queue.max_offset;
-        self.index.get(queue.index, queue_offset).filter(|_| stored)
+        if stored { self.index.get(queue.index, queue_offset) } else { None }
     }
 
     /// The record of a message was moved.
@@ -394,6 +394,42 @@ mod tests {
         assert!(table.find("a").is_none() && table.remove(a).is_none());
         assert!(table.has_room(b, 0, 32));
         assert!(table.create(new("c", 4)).is_some());
+    }
+
+    #[test]
+    fn a_record_that_moved_is_found_and_old_offsets_lead_nowhere() {
+        let mut slots = [const { Slot::EMPTY }; 4];
+        let (mut index, mut queues) = ([0u16; 8], [Queue::EMPTY; 8]);
+        let mut chunks = [IndexChunk::EMPTY; 12];
+        let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, &mut chunks, 1);
+        let (a, b) = (table.create(new("a", 2)).unwrap(), table.create(new("b", 1)).unwrap());
+        for n in 0..100 {
+            table.push(a, 0, entry(n));
+        }
+        assert_eq!((table.index_chunks(a), table.free_index()), (7, (5, 12)));
+        table.relocate(a, 0, 50, 500, 1_234);
+        table.relocate(a, 0, 51, 500, 1_234);
+        assert_eq!(table.entry(a, 0, 50).map(|entry| entry.physical_offset), Some(1_234));
+        assert_eq!(table.entry(a, 0, 51), Some(entry(51)));
+        for n in 0..90 {
+            let at = if n == 50 { 1_234 } else { n * 10 };
+            table.forget("a", 0, n, at);
+        }
+        // Its chunks are those of another queue now.
+        for n in 0..150 {
+            table.push(b, 0, entry(n));
+        }
+        for old in 0..90 {
+            assert_eq!(table.entry(a, 0, old), None);
+            table.forget("a", 0, old, old * 10);
+        }
+        assert_eq!((table.index_chunks(a), table.free_index()), (2, (0, 12)));
+        assert_eq!(table.entries_from(b, 0, 0).count(), 150);
+        // One more of it has a place in a chunk that is begun, unlike the first of another queue.
+        assert!(!table.queue(b, 0).unwrap().grows_index() && table.queue(a, 1).unwrap().grows_index());
+        assert!(
+            table.fits_index(1, Some(a)) && table.fits_index(144, Some(a)) && !table.fits_index(145, Some(a))
+        );
     }
 
     fn entry(n: u64) -> QueueEntry {

@@ -84,14 +84,21 @@ fn laps_without_end_agree_with_a_model() {
     }
 }
 
-/// A record of the model: its size, what its body is full of, and whether it has to stay.
-type Kept = (usize, u8, bool);
+/// A record of the model: its size, what its body is full of, and why it has to stay.
+type Kept = (usize, u8, Option<Stays>);
 
-/// Makes room for `size` bytes: what has to stay, and the record with the mark `source`, becomes the newest.
-fn make_room(log: &mut CommitLog<'_>, model: &mut VecDeque<Kept>, size: usize, source: Option<u8>) {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    Long,
+    /// Until it is copied.
+    AsSource,
+}
+
+/// Makes room for `size` bytes: what has to stay becomes the newest.
+fn make_room(log: &mut CommitLog<'_>, model: &mut VecDeque<Kept>, size: usize) {
     while log.lacks_room(size) {
         let oldest = model.pop_front().unwrap();
-        if oldest.2 || source == Some(oldest.1) {
+        if oldest.2.is_some() {
             let at = log.requeue_oldest().unwrap();
             assert_eq!(log.read(at).unwrap().0.body, sized(oldest.0, oldest.1));
             model.push_back(oldest);
@@ -109,26 +116,33 @@ fn what_has_to_stay_moves_on_in_front_of_what_is_new() {
         let mut rng = Rng::new(seed);
         let mut model = VecDeque::<Kept>::new();
         for round in 0..3000u32 {
-            // Marks are those of one record at a time.
             let mark = round.to_le_bytes()[0];
-            model.iter_mut().filter(|record| record.1 == mark).for_each(|record| record.2 = false);
-            let stays: usize = model.iter().filter(|record| record.2).map(|record| record.0).sum();
+            if let Some(some) =
+                model.iter_mut().find(|record| record.2.is_some()).filter(|_| rng.below(3) == 0)
+            {
+                some.2 = None;
+            }
+            let stays: usize = model.iter().filter(|record| record.2.is_some()).map(|record| record.0).sum();
             let size = 93 + rng.below(200) as usize;
             let source = (!model.is_empty() && rng.below(3) == 0)
-                .then(|| model[rng.below(u32::try_from(model.len()).unwrap()) as usize])
-                .filter(|source| source.1 != mark && stays + 2 * source.0 <= capacity);
-            if let Some((size, body_mark, _)) = source {
-                make_room(&mut log, &mut model, size, Some(body_mark));
-                let offset = log.records().find(|record| record.body.first() == Some(&body_mark));
-                let offset = offset.unwrap().physical_offset.cast_unsigned();
+                .then(|| rng.below(u32::try_from(model.len()).unwrap()) as usize)
+                .filter(|at| model[*at].2.is_none() && stays + 2 * model[*at].0 <= capacity);
+            if let Some(at) = source {
+                let (size, body_mark, _) = model[at];
+                model[at].2 = Some(Stays::AsSource);
+                make_room(&mut log, &mut model, size);
+                let at = model.iter().position(|record| record.2 == Some(Stays::AsSource)).unwrap();
+                model[at].2 = None;
+                let offset = log.records().nth(at).unwrap().physical_offset.cast_unsigned();
                 log.reserve(size, &mut |_, _| panic!("there is room")).unwrap();
                 let at = log.push_with_body_of(&message(b""), offset).unwrap();
                 assert_eq!(log.read(at).unwrap().0.body, sized(size, body_mark));
-                model.push_back((size, body_mark, false));
+                model.push_back((size, body_mark, None));
             } else {
-                make_room(&mut log, &mut model, size, None);
+                make_room(&mut log, &mut model, size);
                 log.append(&message(&sized(size, mark)), &mut |_, _| panic!("there is room")).unwrap();
-                model.push_back((size, mark, rng.below(4) == 0 && stays + size <= capacity / 3));
+                let stays = rng.below(4) == 0 && stays + size <= capacity / 3;
+                model.push_back((size, mark, stays.then_some(Stays::Long)));
             }
             let stored = log.records().map(|record| record.body.to_vec());
             assert!(stored.eq(model.iter().map(|(size, mark, _)| sized(*size, *mark))));

@@ -214,7 +214,10 @@ fn topics_are_listed_once_whoever_has_them() {
         server.ask(peer, &register("broker-b", "10.0.0.2:10911", TOPICS));
         server.ask(peer, &register("broker-c", "10.0.0.3:10911", TOPICS).with("clusterName", "Other"));
         let all = ask_text(server, peer, RequestCode::GET_ALL_TOPIC_LIST_FROM_NAMESERVER, &[]);
-        assert_eq!(all, r#"{"topicList":["TBW102","DefaultCluster","broker-a","T","U"]}"#);
+        assert_eq!(
+            all,
+            r#"{"topicList":["TBW102","DefaultCluster","broker-a","SCHEDULE_TOPIC_XXXX","T","U"]}"#
+        );
         let of = |server: &mut Server<'_>, cluster: &str| {
             ask_text(server, peer, RequestCode::GET_TOPICS_BY_CLUSTER, &[("cluster", cluster)])
         };

@@ -14,11 +14,11 @@ pub(super) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
 
 /// Room for few of everything, so that every limit is met.
-pub(super) type Storage = BrokerStorage<LOG, 2_048, 1_024, 512, CONNECTIONS, 4, TOPICS, 32, 6, CLIENTS, PEERS, 4>;
+pub(super) type Storage = BrokerStorage<LOG, 2_048, 1_024, 512, CONNECTIONS, 4, TOPICS, 50, 6, CLIENTS, PEERS, 4>;
 
 const LOG: usize = 2_048;
 const CONNECTIONS: usize = 4;
-const TOPICS: usize = 6;
+const TOPICS: usize = 7;
 const CLIENTS: usize = 3;
 const PEERS: usize = 2;
 

@@ -23,6 +23,7 @@ pub struct BrokerBuilder {
     names: Names,
     namesrv_addr: String,
     when_full: WhenFull,
+    max_delayed_bytes: Option<usize>,
     auto_create_topic_enable: bool,
     default_topic_queue_nums: i32,
     max_message_size: usize,
@@ -54,6 +55,7 @@ impl BrokerBuilder {
             },
             namesrv_addr: String::new(),
             when_full: WhenFull::Evict,
+            max_delayed_bytes: None,
             auto_create_topic_enable: true,
             default_topic_queue_nums: 8,
             max_message_size: 4 << 20,
@@ -125,6 +127,12 @@ impl BrokerBuilder {
         self
     }
 
+    /// Most bytes of the log for messages that wait for their time: a quarter. Further ones are refused.
+    pub const fn max_delayed_bytes(mut self, bytes: usize) -> Self {
+        self.max_delayed_bytes = Some(bytes);
+        self
+    }
+
     /// Whether a send makes a topic that is not there: yes.
     pub const fn auto_create_topic_enable(mut self, enable: bool) -> Self {
         self.auto_create_topic_enable = enable;
@@ -149,7 +157,7 @@ impl BrokerBuilder {
         self
     }
 
-    /// Topics, at least 3 and at most 65535: 1024.
+    /// Topics, at least 4 and at most 65535: 1024.
     pub const fn max_topics(mut self, topics: usize) -> Self {
         self.limits.topics = topics;
         self
@@ -282,6 +290,7 @@ impl BrokerBuilder {
         let clock = Clock::start();
         let settings = |config: &mut BrokerConfig<'_>| {
             config.when_full = self.when_full;
+            config.max_delayed_bytes = self.max_delayed_bytes;
             config.auto_create_topics = self.auto_create_topic_enable;
             config.default_topic_queue_nums = self.default_topic_queue_nums;
             config.max_message_size = self.max_message_size;

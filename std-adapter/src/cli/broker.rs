@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = at_least(1))]
     max_connections: usize,
     /// Topics at a time
-    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = at_least(3))]
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = at_least(4))]
     max_topics: usize,
 }
 

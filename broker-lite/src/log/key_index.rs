@@ -39,8 +39,7 @@ impl<'m> KeyIndex<'m> {
         let hash = bytes.fold(0xcbf2_9ce4_8422_2325 ^ self.seed, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
-        u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h])
+        u32::try_from(hash >> 32 ^ hash & u64::from(u32::MAX)).unwrap_or(0)
     }
 
     /// Enters a key of the newest record, in the place of the oldest key if there is no other.

@@ -133,7 +133,7 @@ mod tests {
             rates.sample(at(second * 1_000), &counters((second * 10).min(8_400)));
         }
         assert_eq!(rates.stored(at(900_000), &counters(8_400)), [0, 0, 9_000]);
-        assert_eq!(rates.stored(at(910_000), &counters(8_500)), [10_000, 1_666, 8_360]);
+        assert_eq!(rates.stored(at(910_000), &counters(8_500)), [10_000, 1_666, 9_000]);
     }
 
     #[test]

@@ -120,8 +120,7 @@ pub(crate) fn put_thousandths(writer: &mut Writer<'_>, value: u64) {
     let (whole, rest) = (value / 1_000, value % 1_000);
     writer.put_decimal(i64::try_from(whole).unwrap_or(i64::MAX));
     writer.put_u8(b'.');
-    for unit in [100, 10, 1] {
-        let digit = (rest / unit) % 10;
+    for digit in [rest / 100, rest / 10 % 10, rest % 10] {
         writer.put_decimal(i64::try_from(digit).unwrap_or(0));
     }
 }

@@ -25,9 +25,13 @@ impl State<'_> {
         unique: bool,
         times: (i64, i64),
     ) -> impl Iterator<Item = (u64, usize)> {
-        let records = self.keys.records(self.keys.hash(topic, key)).map(|at| (at, self.log.read(at)));
-        // Behind the first that was evicted all are older.
-        let records = records.map_while(|(at, read)| Some((at, read.ok()?)));
+        let stored = |at: u64| self.log.read(at).map(|(message, _)| message.store_timestamp).ok();
+        // Of a key that very many messages have, those of other times are passed over unread.
+        let first = self.keys.first_not(|at| stored(at).is_none_or(|time| time < times.0));
+        let end = self.keys.first_not(|at| stored(at).is_none_or(|time| time <= times.1));
+        let records = self.keys.records(self.keys.hash(topic, key)).skip_while(move |at| *at >= end);
+        let records = records.take_while(move |at| *at >= first);
+        let records = records.filter_map(|at| Some((at, self.log.read(at).ok()?)));
         let mut last = None;
         records.filter_map(move |(at, (message, size))| {
             let in_time = message.store_timestamp >= times.0 && message.store_timestamp <= times.1;

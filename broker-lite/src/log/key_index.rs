@@ -39,8 +39,7 @@ impl<'m> KeyIndex<'m> {
         let hash = bytes.fold(0xcbf2_9ce4_8422_2325 ^ self.seed, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
-        u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h])
+        u32::try_from(hash >> 32 ^ hash & u64::from(u32::MAX)).unwrap_or(0)
     }
 
     /// Enters a key of the newest record, in the place of the oldest key if there is no other.
@@ -67,6 +66,24 @@ impl<'m> KeyIndex<'m> {
             if back == 0 { None } else { self.key(number.saturating_sub(back)) }
         });
         chain.filter(move |(_, key)| key.hash == hash).map(|(_, key)| key.physical_offset)
+    }
+
+    /// Where the first record stands that is not `before` what is looked for, by the order in which they came; beyond all
+    /// of them if there is none.
+    pub(crate) fn first_not(&self, before: impl Fn(u64) -> bool) -> u64 {
+        let kept = u64::try_from(self.keys.len()).unwrap_or(u64::MAX);
+        let (mut low, mut high) = (self.newest.saturating_sub(kept).saturating_add(1), self.newest);
+        let mut found = u64::MAX;
+        while low <= high {
+            let middle = low.saturating_add(high.saturating_sub(low) / 2);
+            let Some((_, key)) = self.key(middle) else { break };
+            if before(key.physical_offset) {
+                low = middle.saturating_add(1);
+            } else {
+                (found, high) = (key.physical_offset, middle.saturating_sub(1));
+            }
+        }
+        found
     }
 
     /// Where the newest record stands that has a key.
@@ -102,7 +119,7 @@ mod tests {
             let mut memory = vec![IndexedKey::EMPTY; capacity];
             let mut index = KeyIndex::new(&mut memory, 7);
             let mut entered: Vec<(u32, u64)> = Vec::new();
-            for offset in 0..300u64 {
+            for offset in 0..150u64 {
                 // Few hashes, some of which share a chain.
                 let hash = u32::try_from(offset * offset % 11).unwrap();
                 index.insert(hash, offset);
@@ -112,6 +129,10 @@ mod tests {
                     let of = kept.iter().rev().filter(|(hash, _)| *hash == wanted);
                     let expected: Vec<_> = of.map(|(_, offset)| *offset).collect();
                     assert_eq!(index.records(wanted).collect::<Vec<_>>(), expected, "{capacity} {offset}");
+                }
+                for at in 0..=offset + 1 {
+                    let first = kept.iter().map(|(_, offset)| *offset).find(|offset| *offset >= at);
+                    assert_eq!(index.first_not(|offset| offset < at), first.unwrap_or(u64::MAX));
                 }
                 assert_eq!(index.newest(), kept.last().map(|(_, offset)| *offset));
             }

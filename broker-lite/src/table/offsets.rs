@@ -68,11 +68,6 @@ impl<'m> OffsetTable<'m> {
         true
     }
 
-    /// All offsets.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &ConsumerOffset> {
-        self.offsets.iter().map(|(_, entry)| entry)
-    }
-
     /// Forgets the offsets that `gone` names.
     pub(crate) fn forget(&mut self, gone: impl Fn(&ConsumerOffset) -> bool) {
         for place in 0..u16::try_from(self.offsets.capacity()).unwrap_or(u16::MAX) {

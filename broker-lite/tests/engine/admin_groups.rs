@@ -68,7 +68,10 @@ fn a_deleted_groups_offsets_are_kept_unless_they_are_to_go() {
         assert_eq!(settings(server, peer, r#"{"groupName":"OTHER"}"#).code, 0);
         let full = settings(server, peer, make);
         assert_eq!((full.code, full.remark.as_deref()), (1, Some("memory.groups is full")));
-        assert_eq!(server.broker.consumer_groups().map(|group| group.name()).collect::<Vec<_>>(), ["OTHER"]);
+        assert_eq!(
+            server.broker.consumer_groups().map(rocketlite_broker::ConsumerGroup::name).collect::<Vec<_>>(),
+            ["OTHER"]
+        );
     });
 }
 

@@ -61,7 +61,8 @@ fn a_silent_member_is_missed_by_the_others() {
         server.wait(60_000);
         server.receive(b, &heartbeat_of(&second).frame());
         server.receive(a, &pull("S", 0).frame());
-        (server.answers(a), server.answers(b));
+        server.answers(a);
+        server.answers(b);
         server.wait(60_000);
         assert_eq!(told(server, b), ["CG"]);
         assert_eq!(members(server, b, "CG").text(), r#"{"consumerIdList":["2"]}"#);

@@ -23,6 +23,10 @@ fn send(server: &mut Server<'_>, peer: ConnectionId, body: &[u8], id: &str, keys
     assert_eq!(server.ask(peer, &Ask::send("T", body).with("i", &properties)).code, 0);
 }
 
+fn large(byte: u8) -> Vec<u8> {
+    vec![byte; 40_000]
+}
+
 fn nothing(answer: &Answer) {
     let text = "can not find message, maybe time range not correct";
     assert_eq!((answer.code, answer.remark.as_deref(), answer.body.len()), (22, Some(text), 0));
@@ -78,7 +82,7 @@ fn number_and_time_limit_what_is_found() {
     with_broker(config, Limits::default(), |server| {
         let peer = server.accept();
         for n in 0..3u8 {
-            send(server, peer, &[n; 40_000], "ID", "k");
+            send(server, peer, &large(n), "ID", "k");
         }
         let found = server.ask(peer, &query("T", "k"));
         let first: Vec<_> = bodies(&found).iter().map(|body| body[0]).collect();
@@ -110,11 +114,11 @@ fn what_was_evicted_is_not_found() {
     with_broker(config, Limits { log: 150_000, ..Limits::default() }, |server| {
         let (peer, reader) = (server.accept(), server.accept());
         for n in 0..3u8 {
-            send(server, peer, &[n; 40_000], "ID", "k");
+            send(server, peer, &large(n), "ID", "k");
         }
         // It is asked before, and sent after the first is gone.
         server.receive(reader, &query("T", "k").opaque(1).frame());
-        send(server, peer, &[3; 40_000], "ID", "k");
+        send(server, peer, &large(3), "ID", "k");
         let first = |answer: &Answer| bodies(answer).iter().map(|body| body[0]).collect::<Vec<_>>();
         assert_eq!(first(&server.answers(reader)[0]), [1, 2]);
         assert_eq!(first(&server.ask(peer, &query("T", "k"))), [1, 2, 3]);
@@ -122,7 +126,7 @@ fn what_was_evicted_is_not_found() {
         server.receive(reader, &query("T", "k").frame());
         let mut buffer = [0; 1_000];
         assert_eq!(server.broker.poll_transmit(reader, &mut buffer), 1_000);
-        send(server, peer, &[4; 40_000], "ID", "k");
+        send(server, peer, &large(4), "ID", "k");
         assert_eq!(server.broker.poll_transmit(reader, &mut buffer), 0);
         assert_eq!(server.broker.connection_count(), 1);
         // The memory of the lost answer is free again, and so is that of answers nobody got.
@@ -137,10 +141,10 @@ fn what_was_evicted_is_not_found() {
 fn an_answer_of_which_all_is_gone_finds_nothing() {
     with_broker(config(), Limits { log: 100_000, ..Limits::default() }, |server| {
         let (peer, reader) = (server.accept(), server.accept());
-        send(server, peer, &[0; 40_000], "ID", "k");
+        send(server, peer, &large(0), "ID", "k");
         server.receive(reader, &query("T", "k").frame());
         for _ in 0..2 {
-            send(server, peer, &[1; 40_000], "OTHER", "other");
+            send(server, peer, &large(1), "OTHER", "other");
         }
         nothing(&server.answers(reader)[0]);
     });

@@ -7,6 +7,8 @@ use tracing::{debug, info, warn};
 pub(super) fn event(event: &BrokerEvent) {
     match event {
         BrokerEvent::TopicCreated { topic, queues } => info!(%topic, queues, "topic created"),
+        BrokerEvent::TopicUpdated { topic, queues } => info!(%topic, queues, "topic updated"),
+        BrokerEvent::TopicDeleted { topic } => info!(%topic, "topic deleted"),
         BrokerEvent::Evicted { messages, bytes } => warn!(messages, bytes, "oldest messages evicted"),
         BrokerEvent::Rejected { connection, request, response } => {
             let connection = connection.index();

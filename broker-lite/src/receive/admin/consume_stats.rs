@@ -12,17 +12,17 @@ use crate::receive::{Refusal, Request, cut_name};
 use crate::table::{ClientRole, Name, Queue, Topic};
 
 /// The offsets of a group in one topic, or in all that it has any of (`#getConsumeStats`).
-pub(super) fn stats(state: &mut State<'_>, request: &Request<'_>) -> Result<Content, Refusal> {
+pub(super) fn offsets(state: &mut State<'_>, request: &Request<'_>) -> Result<Content, Refusal> {
     let header = GetConsumeStatsRequestHeader::decode(request.command.ext_fields)?;
     let (group_name, _) = cut_name(header.consumer_group);
     let only = header.topic.filter(|topic: &Text<'_>| !topic.is_empty()).map(|topic| cut_name(topic).0);
     let made = state.make(|state, writer| {
         let group = state.groups.find(&group_name);
         let consumed = group.and_then(|id| state.groups.get(id));
-        let mut stats = Object::begin(writer);
+        let mut answer = Object::begin(writer);
         let tps = consumed.map_or(0, |group| group.pulled.per_second(state.now));
-        put_thousandths(stats.member("consumeTps"), tps);
-        let mut table = stats.object("offsetTable");
+        put_thousandths(answer.member("consumeTps"), tps);
+        let mut table = answer.object("offsetTable");
         for (id, topic) in state.topics.iter().filter(|(id, topic)| {
             group.is_some_and(|group| state.is_consumed(&group_name, group, *id, topic, only.as_ref()))
         }) {
@@ -40,7 +40,7 @@ pub(super) fn stats(state: &mut State<'_>, request: &Request<'_>) -> Result<Cont
             }
         }
         table.end();
-        stats.end();
+        answer.end();
     });
     Ok(made?)
 }

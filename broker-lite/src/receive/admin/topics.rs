@@ -94,15 +94,15 @@ pub(super) fn one(state: &mut State<'_>, request: &Request<'_>) -> Result<Conten
 }
 
 /// The offsets of a topic's queues (`#getTopicStatsInfo`).
-pub(super) fn stats(state: &mut State<'_>, request: &Request<'_>) -> Result<Content, Refusal> {
+pub(super) fn offsets(state: &mut State<'_>, request: &Request<'_>) -> Result<Content, Refusal> {
     let (name, topic) = asked(state, request)?;
     let Some(id) = topic else {
         return Ok(refused(ResponseCode::TOPIC_NOT_EXIST, "topic[", "] not exist", name));
     };
     let made = state.make(|state, writer| {
         let Some(topic) = state.topics.get(id) else { return };
-        let mut stats = Object::begin(writer);
-        let mut table = stats.object("offsetTable");
+        let mut answer = Object::begin(writer);
+        let mut table = answer.object("offsetTable");
         for queue_id in 0..topic.read_queue_nums().max(topic.write_queue_nums()) {
             let queue = state.topics.queue(id, queue_id).copied().unwrap_or(Queue::EMPTY);
             let newest = store_time(state, id, queue_id, queue.max_offset().saturating_sub(1));
@@ -115,7 +115,7 @@ pub(super) fn stats(state: &mut State<'_>, request: &Request<'_>) -> Result<Cont
             place.end();
         }
         table.end();
-        stats.end();
+        answer.end();
     });
     Ok(made?)
 }

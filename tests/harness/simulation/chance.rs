@@ -12,6 +12,7 @@ pub(super) enum Concern {
     Faults,
     Network,
     Engines,
+    Consumers,
 }
 
 /// The choices of one concern.

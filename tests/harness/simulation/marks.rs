@@ -10,6 +10,7 @@ use rocketlite_core::producer::{DisconnectReason, Event};
 use rocketlite_core::send::decision::{AttemptOutcome, Fault};
 use rocketlite_core::send::outcome::{SendError, SendErrorKind, SendResult, SendStatus};
 
+use super::consumer::plan::MemberFaultKind;
 use super::plan::FaultKind;
 
 /// How often what was met.
@@ -154,6 +155,24 @@ impl Marks {
             BrokerEvent::RegistrationFailed { .. } => self.meet("broker: registration failed"),
             _ => {}
         }
+    }
+
+    /// The answer to a pull.
+    pub(super) fn pulled(&mut self, code: i32, remark: &str) {
+        match code {
+            0 | 19 | 20 | 21 => self.meet(format!("pull: {code} {remark}")),
+            _ => self.meet(format!("pull: refused with {code}")),
+        }
+    }
+
+    pub(super) fn member_fault(&mut self, kind: MemberFaultKind) {
+        self.meet(match kind {
+            MemberFaultKind::Dies { .. } => "member: dies",
+            MemberFaultKind::DiesForGood => "member: dies for good",
+            MemberFaultKind::Leaves => "member: leaves",
+            MemberFaultKind::Reset => "member: reset",
+            MemberFaultKind::CutOff => "member: cut off",
+        });
     }
 
     pub(super) fn fault(&mut self, kind: FaultKind) {

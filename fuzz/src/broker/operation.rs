@@ -10,7 +10,8 @@ use rocketlite_core::wire::cursor::Writer;
 use rocketlite_core::wire::fields::SerializeType;
 use rocketlite_tests::encode;
 
-use super::bench::Bench;
+use super::bench::{Asked, Bench};
+use super::consumer::Consumer;
 
 #[derive(Debug, Arbitrary)]
 pub(super) enum Operation<'a> {
@@ -53,13 +54,14 @@ pub(super) enum Request<'a> {
     HeartbeatOf(&'a [u8]),
     Unregister { client: u8, group: u8 },
     View { back: u16 },
+    Consumer(Consumer),
     RegisterBroker { name: u8, id: u8, topics: u8 },
     RegisterBrokerOf(&'a [u8]),
     UnregisterBroker { name: u8, id: u8 },
     Other(i32),
 }
 
-const TOPICS: [&str; 12] = [
+pub(super) const TOPICS: [&str; 12] = [
     "T",
     "U",
     "V",
@@ -74,7 +76,7 @@ const TOPICS: [&str; 12] = [
     "",
 ];
 
-fn pick<const N: usize>(all: &[&'static str; N], choice: u8) -> &'static str {
+pub(super) fn pick<const N: usize>(all: &[&'static str; N], choice: u8) -> &'static str {
     all[usize::from(choice) % N]
 }
 
@@ -87,7 +89,8 @@ impl Operation<'_> {
             Operation::Ask(link, request, form) => {
                 let (frame, body) = request.frame(bench, *form);
                 let silent = form.one_way || form.response;
-                let asked = (!silent).then_some((bench.opaque, body));
+                let is_pull = matches!(request, Request::Consumer(request) if request.is_pull());
+                let asked = (!silent).then_some(Asked { opaque: bench.opaque, body, is_pull });
                 bench.ask((*link).into(), &frame, asked);
             }
             Operation::AskDamaged(link, request, form, at, bits) => {
@@ -134,7 +137,7 @@ const fn head(code: i32, opaque: i32, flag: i32) -> CommandHead<'static> {
 }
 
 /// What a request is made of.
-struct Parts {
+pub(super) struct Parts {
     code: RequestCode,
     fields: Vec<(&'static str, String)>,
     body: Vec<u8>,
@@ -143,7 +146,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(code: RequestCode, fields: &[(&'static str, &str)], body: &[u8]) -> Self {
+    pub(super) fn new(code: RequestCode, fields: &[(&'static str, &str)], body: &[u8]) -> Self {
         let fields = fields.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         Self { code, fields, body: body.to_vec(), is_stored: false }
     }
@@ -206,6 +209,7 @@ impl Request<'_> {
                 let offset = bench.broker.log().max_offset().saturating_sub(back.into()).to_string();
                 Parts::new(RequestCode::VIEW_MESSAGE_BY_ID, &[("offset", &offset)], b"")
             }
+            Self::Consumer(request) => request.parts(),
             Self::RegisterBroker { name, id, topics } => {
                 let topic =
                     |topic| format!(r#""T{topic}":{{"perm":6,"readQueueNums":2,"writeQueueNums":2}}"#);

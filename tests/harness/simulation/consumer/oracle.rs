@@ -193,7 +193,9 @@ impl Group {
                 record.bytes == rest[..size] && self.plan.tags.want(record.tags.as_deref())
             });
             if !is_same || offset < next {
-                return Err(format!("{message:?} is not what is wanted at {offset}"));
+                let stored = record.map(|record| (record.physical_offset, record.bytes.len(), &record.tags));
+                let pulled = (message.physical_offset, size, message.properties().get("TAGS"));
+                return Err(format!("at {offset} is {pulled:?}, stored is {stored:?}"));
             }
             if let Some(missing) = passed(next, offset) {
                 return Err(format!("{missing} is not in it"));

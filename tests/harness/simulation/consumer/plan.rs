@@ -115,15 +115,19 @@ pub(in crate::simulation) const fn tags_of(number: usize) -> Option<&'static str
 
 impl ConsumersPlan {
     /// Half of all seeds have consumers.
+    pub(in crate::simulation) fn has_any(seed: u64) -> bool {
+        Chance::new(seed, Concern::Consumers).percent(50)
+    }
+
     pub(in crate::simulation) fn draw(seed: u64, heal_at: u64) -> Self {
         let mut chance = Chance::new(seed, Concern::Consumers);
-        if chance.percent(50) {
+        if !chance.percent(50) {
             return Self::default();
         }
         let groups: Vec<_> = (0..chance.size(1..3)).map(|_| GroupPlan::draw(&mut chance)).collect();
-        let members = groups.iter().map(|group| group.members.len()).sum();
-        let faults = draw_faults(&mut chance, members, heal_at);
-        Self { groups, faults }
+        let mut plan = Self { groups, faults: Vec::new() };
+        plan.faults = draw_faults(&mut chance, &plan.member_groups(), heal_at);
+        plan
     }
 
     /// The group of each member.
@@ -149,7 +153,7 @@ impl GroupPlan {
     }
 }
 
-fn draw_faults(chance: &mut Chance, members: usize, heal_at: u64) -> Vec<MemberFault> {
+fn draw_faults(chance: &mut Chance, member_groups: &[usize], heal_at: u64) -> Vec<MemberFault> {
     let all = [
         MemberFaultKind::Dies { same_name: false },
         MemberFaultKind::DiesForGood,
@@ -170,9 +174,9 @@ fn draw_faults(chance: &mut Chance, members: usize, heal_at: u64) -> Vec<MemberF
             other => other,
         };
         let until = (from + chance.within(1..20_000)).min(heal_at);
-        let member = chance.size(0..members);
+        let member = chance.size(0..member_groups.len());
         // Somebody of each group is there in the end.
-        let first = member == 0 || members == 1;
+        let first = member_groups.iter().position(|group| *group == member_groups[member]) == Some(member);
         let kind = if first && kind == MemberFaultKind::DiesForGood { MemberFaultKind::Leaves } else { kind };
         MemberFault { from, until, member, kind }
     };

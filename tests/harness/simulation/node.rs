@@ -130,7 +130,7 @@ impl Node {
             offsets: 64,
             locks: 64,
             // Who has little memory for answers has little for pulls.
-            held_pulls: plan.outgoing,
+            held_pulls: plan.outgoing.max(12),
             answers: 16 << 10,
             brokers: 8,
             broker_topics: 64,

@@ -137,17 +137,17 @@ impl Group {
     }
 
     /// The first message that is still to be consumed.
-    fn front(&mut self, shelf: &Shelf, queue: &MessageQueue, life: u32) -> i64 {
+    fn front(&mut self, stored: &Shelf, queue: &MessageQueue, life: u32) -> i64 {
         let place = (queue.clone(), life);
         let floor = self.floors.get(&place).copied().unwrap_or(0);
         let tags = self.plan.tags;
         let progress = self.progress.entry(place).or_default();
         let from = usize::try_from(progress.front).expect("not negative");
-        for record in shelf.queue(queue, life).iter().skip(from) {
+        for record in stored.queue(queue, life).iter().skip(from) {
             let done = progress.front < floor
                 || progress.consumed.contains(&progress.front)
                 || !tags.want(record.tags.as_deref())
-                || shelf.is_gone(&queue.broker, record);
+                || stored.is_gone(&queue.broker, record);
             if !done {
                 break;
             }
@@ -159,13 +159,13 @@ impl Group {
     /// Nothing that is to be consumed lies before `offset`.
     fn check_front(
         &mut self,
-        shelf: &Shelf,
+        stored: &Shelf,
         queue: &MessageQueue,
         life: u32,
         offset: i64,
     ) -> Result<(), String> {
-        let front = self.front(shelf, queue, life);
-        let len = i64::try_from(shelf.queue(queue, life).len()).expect("few");
+        let front = self.front(stored, queue, life);
+        let len = i64::try_from(stored.queue(queue, life).len()).expect("few");
         if front < offset.min(len) {
             return Err(format!("{queue:?} goes on at {offset}, {front} was not consumed"));
         }
@@ -173,29 +173,29 @@ impl Group {
     }
 
     /// An answer holds what is stored, and leaves out only what is not wanted or not there any more.
-    fn check_messages(&self, shelf: &Shelf, pulled: &Pulled) -> Result<(), String> {
-        let stored = shelf.queue(&pulled.queue, shelf.life(&pulled.queue.broker));
+    fn check_messages(&self, stored: &Shelf, pulled: &Pulled) -> Result<(), String> {
+        let records = stored.queue(&pulled.queue, stored.life(&pulled.queue.broker));
         let (mut rest, mut next, mut count) = (&pulled.body[..], pulled.offset, 0);
         let passed = |from: i64, to: i64| {
             (from.max(0)..to).find(|offset| {
-                let record = usize::try_from(*offset).ok().and_then(|at| stored.get(at));
+                let record = usize::try_from(*offset).ok().and_then(|at| records.get(at));
                 record.is_none_or(|record| {
                     self.plan.tags.want(record.tags.as_deref())
-                        && !shelf.is_gone(&pulled.queue.broker, record)
+                        && !stored.is_gone(&pulled.queue.broker, record)
                 })
             })
         };
         while !rest.is_empty() {
             let (message, size) = StoredMessage::decode(rest).map_err(|error| error.to_string())?;
             let offset = message.queue_offset;
-            let record = usize::try_from(offset).ok().and_then(|at| stored.get(at));
+            let record = usize::try_from(offset).ok().and_then(|at| records.get(at));
             let is_same = record.is_some_and(|record| {
                 record.bytes == rest[..size] && self.plan.tags.want(record.tags.as_deref())
             });
             if !is_same || offset < next {
-                let stored = record.map(|record| (record.physical_offset, record.bytes.len(), &record.tags));
+                let kept = record.map(|record| (record.physical_offset, record.bytes.len(), &record.tags));
                 let pulled = (message.physical_offset, size, message.properties().get("TAGS"));
-                return Err(format!("at {offset} is {pulled:?}, stored is {stored:?}"));
+                return Err(format!("at {offset} is {pulled:?}, stored is {kept:?}"));
             }
             if let Some(missing) = passed(next, offset) {
                 return Err(format!("{missing} is not in it"));
@@ -242,7 +242,7 @@ impl Groups {
     /// Checks what a member does.
     pub(in crate::simulation) fn told(
         &mut self,
-        shelf: &Shelf,
+        stored: &Shelf,
         marks: &mut Marks,
         now: u64,
         member: usize,
@@ -254,7 +254,7 @@ impl Groups {
             Told::Starts { queue, offset } => {
                 marks.meet("consumer: a queue is taken");
                 group.reach(queue, *offset);
-                group.check_front(shelf, queue, shelf.life(&queue.broker), *offset)
+                group.check_front(stored, queue, stored.life(&queue.broker), *offset)
             }
             Told::Pulled(pulled) => {
                 marks.pulled(pulled.code, &pulled.remark);
@@ -263,7 +263,7 @@ impl Groups {
                     return Ok(());
                 }
                 group.reach(&pulled.queue, pulled.next);
-                group.check_messages(shelf, pulled)
+                group.check_messages(stored, pulled)
             }
             Told::PullTimedOut { queue, asked_at } if *asked_at > calm_at => {
                 Err(format!("a pull of {queue:?} is not answered"))
@@ -274,7 +274,7 @@ impl Groups {
             }
             Told::Begins { queue, life, offset, lock } => {
                 marks.meet("consumer: a message is consumed in order");
-                group.check_front(shelf, queue, *life, *offset)?;
+                group.check_front(stored, queue, *life, *offset)?;
                 if life != lock {
                     // The broker that gave the lock has forgotten it.
                     return Ok(());
@@ -308,10 +308,10 @@ impl Groups {
     }
 
     /// Everything that is left in the logs was consumed by every group that wants it.
-    pub(in crate::simulation) fn check_all_consumed(&mut self, shelf: &Shelf) -> Result<(), String> {
-        for (queue, life) in shelf.queues() {
+    pub(in crate::simulation) fn check_all_consumed(&mut self, stored: &Shelf) -> Result<(), String> {
+        for (queue, life) in stored.queues() {
             for (number, group) in self.groups.iter_mut().enumerate() {
-                let checked = group.check_front(shelf, &queue, life, i64::MAX);
+                let checked = group.check_front(stored, &queue, life, i64::MAX);
                 checked.map_err(|error| format!("group {number}: {error}"))?;
             }
         }

@@ -259,7 +259,7 @@ impl Consumer {
         };
         let (group, topic, id) = (self.group.as_str(), queue.topic.as_str(), queue.queue_id);
         // A broker that has lost its memory may lack the topic and the member as well.
-        let (fields, asked) = match self.rng.next_u64() % 8 {
+        let (fields, asked) = match self.rng.next_u64() % 9 {
             0 => (fields(group, topic, 99, 4, 0, "TAG"), Asked::Odd("a queue that is not there", &[29, 17])),
             1 => (fields(group, "missing", 0, 4, 0, "TAG"), Asked::Odd("a topic that is not there", &[17])),
             2 => (fields(group, topic, id, 4, 0, "SQL92"), Asked::Odd("SQL", &[1, 17, 29])),
@@ -272,7 +272,12 @@ impl Consumer {
                 Asked::Odd("a group without members", &[24, 17, 29]),
             ),
             5 => (fields(group, "TBW102", 0, 0, 0, "TAG"), Asked::Odd("a topic of no subscription", &[24])),
-            6 => (fields("a b", topic, id, 4, 0, "TAG"), Asked::Odd("a group with a wrong name", &[1])),
+            6 => {
+                let asked = Asked::Odd("a code that is not there", &[3]);
+                let address = self.brokers.get(&queue.broker).cloned();
+                return self.ask(address, RequestCode(9_999), &[], "", asked);
+            }
+            7 => (fields("a b", topic, id, 4, 0, "TAG"), Asked::Odd("a group with a wrong name", &[1])),
             _ => return,
         };
         let address = self.brokers.get(&queue.broker).cloned();

@@ -1,6 +1,7 @@
 //! A broker and any list of what may happen to it: peers of every kind, name servers, time, and little memory.
 
 mod bench;
+mod consumer;
 mod operation;
 
 use core::time::Duration;

@@ -5,6 +5,7 @@
 //! three phases (faults, heal, settle) while oracles and a model of the reference's loop check all the time what must be true.
 
 mod chance;
+mod consumer;
 mod frames;
 mod marks;
 mod model;
@@ -15,6 +16,7 @@ pub mod plan;
 mod trace;
 mod world;
 
+pub use consumer::plan::{ConsumersPlan, GroupPlan, MemberFault, MemberFaultKind, Tags};
 pub use marks::Marks;
 pub use plan::{Fault, FaultKind, Plan};
 pub use trace::Trace;
@@ -32,7 +34,7 @@ pub fn run(plan: &Plan) -> Result<Report, Box<Finding>> {
 pub fn shorten(plan: &Plan) -> Plan {
     let mut shortest = plan.clone();
     let mut index = 0;
-    while index < shortest.faults.len() {
+    while index < shortest.fault_count() {
         let without = shortest.without_fault(index);
         if run(&without).is_err() {
             shortest = without;

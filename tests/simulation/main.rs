@@ -31,7 +31,7 @@ fn check(seed: u64, marks: &mut Marks) -> u64 {
     };
     let shortest = shorten(&plan);
     let finding = run(&shortest).err().unwrap_or(finding);
-    let faults: Vec<String> = shortest.faults.iter().map(ToString::to_string).collect();
+    let faults = shortest.told_faults();
     panic!(
         "{finding}\ncommit {}\nfaults that are needed: {faults:#?}\nagain with: ROCKETLITE_SEED={seed} cargo test -p \
          rocketlite-tests --test simulation one_seed",

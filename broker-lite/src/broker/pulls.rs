@@ -126,24 +126,21 @@ impl State<'_> {
 
     /// Answers pulls whose time is over.
     pub(super) fn expire_pulls(&mut self) {
-        self.each_held(|held, now| now >= held.until, true);
+        self.each_held(|held, now| now >= held.until);
     }
 
-    /// Answers pulls for which there was something, but no room.
+    /// Answers pulls for which there was something, or whose time was over, but no room.
     pub(crate) fn retry_pulls(&mut self) {
         if core::mem::take(&mut self.pulls_wait) {
-            self.each_held(|_, _| true, false);
+            self.each_held(|_, _| true);
         }
     }
 
-    fn each_held(
-        &mut self,
-        wanted: impl Fn(&crate::table::HeldPull, rocketlite_core::Instant) -> bool,
-        over: bool,
-    ) {
+    fn each_held(&mut self, wanted: impl Fn(&crate::table::HeldPull, rocketlite_core::Instant) -> bool) {
         for place in self.held_pulls.places() {
             let Some(id) = self.held_pulls.id_at(place) else { continue };
             let Some(held) = self.held_pulls.get(id).filter(|held| wanted(held, self.now)) else { continue };
+            let over = self.now >= held.until;
             let (topic, queue_id) = (held.pull.topic, held.pull.queue_id);
             let max = self.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
             let gone = self.topics.get(topic).is_none();

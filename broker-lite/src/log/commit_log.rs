@@ -199,10 +199,10 @@ impl<'m> CommitLog<'m> {
         }
     }
 
-    /// The records from `physical_offset` on, which has to be the offset of one or [`CommitLog::max_offset`]; from
-    /// the oldest on if it is smaller than that.
+    /// The records from `physical_offset` on, which has to be the offset of one, or [`CommitLog::max_offset`] as it is or
+    /// was; from the oldest on if it is smaller than that.
     pub fn records_from(&self, physical_offset: u64) -> Records<'_, 'm> {
-        Records { log: self, next: physical_offset.max(self.min_offset) }
+        Records { log: self, next: self.skip_blank(physical_offset.max(self.min_offset)) }
     }
 
     /// All records, oldest first.

@@ -209,6 +209,21 @@ fn what_is_no_record_is_refused() {
 }
 
 #[test]
+fn what_is_new_is_read_from_where_the_newest_ended_whatever_the_lap_has_left() {
+    for rest in [0, 3, 8, 100] {
+        let mut memory = vec![0; 400 + rest];
+        let mut log = CommitLog::new(&mut memory, WhenFull::Evict);
+        for _ in 0..2 {
+            append(&mut log, 200, 0).unwrap();
+        }
+        let seen = log.max_offset();
+        assert_eq!(log.records_from(seen).count(), 0);
+        append(&mut log, 200, 0).unwrap();
+        assert_eq!(log.records_from(seen).count(), 1, "{rest} bytes are left");
+    }
+}
+
+#[test]
 fn a_log_that_refuses_keeps_everything() {
     let mut memory = vec![0; 400];
     let mut log = CommitLog::new(&mut memory, WhenFull::Refuse);

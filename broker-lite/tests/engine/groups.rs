@@ -147,6 +147,28 @@ fn tables_that_are_full_say_so_by_name() {
 }
 
 #[test]
+fn a_full_table_of_locks_refuses_more_until_some_are_not_renewed() {
+    with_broker(config(), Limits { groups: 1, ..Limits::default() }, |server| {
+        let peer = server.accept();
+        server.ask(peer, &Ask::send("T", b"x"));
+        server.ask(peer, &Ask::send("U", b"x"));
+        let lock = |server: &mut Server<'_>, topic: &str, queue_id: i32| {
+            let body = format!(
+                r#"{{"clientId":"1","consumerGroup":"CG","mqSet":[{{"brokerName":"broker-a","queueId":{queue_id},"topic":"{topic}"}}]}}"#
+            );
+            let answer = server.ask(peer, &Ask::new(RequestCode::LOCK_BATCH_MQ, &[], body.as_bytes()));
+            (answer.code, answer.remark)
+        };
+        for queue_id in 0..4 {
+            assert_eq!(lock(server, "T", queue_id), (0, None));
+        }
+        assert_eq!(lock(server, "U", 0), (1, Some("memory.locks is full".to_string())));
+        server.wait(61_000);
+        assert_eq!(lock(server, "U", 0), (0, None));
+    });
+}
+
+#[test]
 fn an_answer_nobody_reads_gives_way_to_others() {
     with_broker(config(), Limits { answers: 30, ..Limits::default() }, |server| {
         let (a, b) = (server.accept(), server.accept());

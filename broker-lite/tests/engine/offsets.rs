@@ -41,6 +41,33 @@ fn a_group_goes_on_where_it_said() {
 }
 
 #[test]
+fn a_full_table_of_offsets_refuses_more_and_goes_on_with_those_it_has() {
+    with_broker(config(), Limits { groups: 1, ..Limits::default() }, |server| {
+        let peer = server.accept();
+        let commit = |server: &mut Server<'_>, topic: &str, queue_id: &str, offset: &str| {
+            let fields = [("topic", topic), ("queueId", queue_id), ("commitOffset", offset)];
+            let answer = ask(server, peer, RequestCode::UPDATE_CONSUMER_OFFSET, &fields);
+            (answer.code, answer.remark)
+        };
+        for topic in ["T", "U", "V"] {
+            server.ask(peer, &Ask::send(topic, b"x"));
+        }
+        for topic in ["T", "U"] {
+            for queue_id in ["0", "1", "2", "3"] {
+                assert_eq!(commit(server, topic, queue_id, "1"), (0, None));
+            }
+        }
+        let refused = (1, Some("memory.offsets is full".to_string()));
+        assert_eq!(commit(server, "V", "0", "1"), refused);
+        assert_eq!(commit(server, "U", "3", "2"), (0, None));
+        // A pull that brings an offset along is answered all the same.
+        let bringing = pull_with("V", 0, "*").with("sysFlag", "5").with("commitOffset", "1");
+        assert_eq!(server.ask(peer, &bringing).code, 0);
+        assert_eq!(server.broker.consumer_offset("CG", "V", 0), None);
+    });
+}
+
+#[test]
 fn a_group_without_offset_begins_at_the_first_message_if_that_is_there() {
     let limits = Limits { log: 70_000, ..Limits::default() };
     with_broker(BrokerConfig { max_message_size: 20_000, ..config() }, limits, |server| {

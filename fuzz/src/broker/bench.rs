@@ -2,10 +2,11 @@
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use rocketlite_broker::{Broker, BrokerConfig, BrokerStorage};
+use rocketlite_broker::{Broker, BrokerConfig, BrokerStorage, CommitLog};
 use rocketlite_core::message::id::OffsetMessageId;
+use rocketlite_core::message::stored::StoredMessage;
 use rocketlite_core::wire::command::RemotingCommand;
 use rocketlite_core::wire::frame::frame_size;
 use rocketlite_core::{ConnectionId, ConnectionRequest, Engine as _, Instant, WallClock};
@@ -14,7 +15,8 @@ pub(super) const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
 
 /// Room for few of everything, so that every limit is met.
-pub(super) type Storage = BrokerStorage<LOG, 2_048, 1_024, 512, CONNECTIONS, 4, TOPICS, 50, 6, CLIENTS, PEERS, 4>;
+pub(super) type Storage =
+    BrokerStorage<LOG, 2_048, 1_024, 512, CONNECTIONS, 4, TOPICS, 50, 6, CLIENTS, PEERS, 4>;
 
 const LOG: usize = 2_048;
 const CONNECTIONS: usize = 4;
@@ -31,6 +33,16 @@ const AT_ONCE: usize = 8;
 /// Bytes that wait on a connection until the broker takes them.
 const BACKLOG: usize = 8_192;
 
+/// A request that wants an answer.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) opaque: i32,
+    /// The body that is to be stored.
+    pub(super) body: Option<Vec<u8>>,
+    /// Whether its answer may come later than those of others.
+    pub(super) is_pull: bool,
+}
+
 /// A connection as a driver and its peer have it.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -44,6 +56,8 @@ pub(super) struct Link {
     backlog: Vec<u8>,
     /// The requests that want an answer: their numbers, and the body of one that is to be stored.
     asked: VecDeque<(i32, Option<Vec<u8>>)>,
+    /// Pulls without an answer.
+    pulls: BTreeSet<i32>,
     received: Vec<u8>,
     /// Numbers of what the broker itself has asked.
     pub(super) questions: Vec<i32>,
@@ -79,6 +93,7 @@ impl<'m> Bench<'m> {
             is_damaged: false,
             backlog: Vec::new(),
             asked: VecDeque::new(),
+            pulls: BTreeSet::new(),
             received: Vec::new(),
             questions: Vec::new(),
         });
@@ -134,11 +149,15 @@ impl<'m> Bench<'m> {
     }
 
     /// A whole request of a peer, and what it expects of the answer.
-    pub(super) fn ask(&mut self, place: usize, frame: &[u8], asked: Option<(i32, Option<Vec<u8>>)>) {
+    pub(super) fn ask(&mut self, place: usize, frame: &[u8], asked: Option<Asked>) {
         let Some(link) = self.links.get_mut(place).filter(|link| link.is_open) else { return };
         if link.backlog.len() + frame.len() <= BACKLOG {
             link.backlog.extend_from_slice(frame);
-            link.asked.extend(asked);
+            match asked {
+                Some(asked) if asked.is_pull => drop(link.pulls.insert(asked.opaque)),
+                Some(asked) => link.asked.push_back((asked.opaque, asked.body)),
+                None => {}
+            }
         }
     }
 
@@ -177,7 +196,7 @@ impl<'m> Bench<'m> {
         {
             let frame: Vec<u8> = link.received.drain(..size).collect();
             let command = RemotingCommand::decode(&frame[4..]).expect("what it writes can be read");
-            if let Some((offset, body)) = link.answered(&command) {
+            if let Some((offset, body)) = link.answered(&command, self.broker.log()) {
                 assert_eq!(self.acknowledged.insert(offset, body), None, "a place is given once");
             }
         }
@@ -239,25 +258,34 @@ impl<'m> Bench<'m> {
                 assert!(turns.next().is_some(), "it is never done");
             }
             self.check();
-            // Longer than a frame may take.
+            // Longer than a frame may take; all together longer than a pull may wait.
             self.wait(Duration::from_secs(5));
         }
         for link in self.links.iter().filter(|link| !link.is_damaged && !link.is_name_server) {
             assert_eq!((link.backlog.len(), link.asked.len(), link.received.len()), (0, 0, 0));
+            assert!(link.pulls.is_empty(), "pulls wait for ever");
         }
     }
 }
 
 impl Link {
     /// Checks an answer. Returns where a message was stored, and its body.
-    fn answered(&mut self, command: &RemotingCommand<'_>) -> Option<(u64, Vec<u8>)> {
+    fn answered(&mut self, command: &RemotingCommand<'_>, log: &CommitLog<'_>) -> Option<(u64, Vec<u8>)> {
         if self.is_name_server {
             // A name server may ask, too.
             self.questions.extend((!command.is_response()).then_some(command.opaque));
             return None;
         }
-        assert!(command.is_response());
+        if !command.is_response() {
+            // Consumers are told that their group has changed.
+            assert_eq!(command.code, 40);
+            return None;
+        }
         if self.is_damaged {
+            return None;
+        }
+        if self.pulls.remove(&command.opaque) {
+            check_pulled(command, log);
             return None;
         }
         let (opaque, body) = self.asked.pop_front().expect("nothing was asked");
@@ -268,5 +296,19 @@ impl Link {
         let id = OffsetMessageId::parse(&id).expect("the reference's form");
         assert_eq!(id.store_host, ADDRESS);
         Some((id.physical_offset.cast_unsigned(), body))
+    }
+}
+
+/// An answer to a pull is made of whole records, those of the log as far as they are still there.
+fn check_pulled(command: &RemotingCommand<'_>, log: &CommitLog<'_>) {
+    assert!([0, 1, 2, 16, 17, 19, 20, 21, 24, 25, 26, 29].contains(&command.code), "{command:?}");
+    assert_eq!(command.code == 0, !command.body.is_empty());
+    let mut rest = command.body;
+    while !rest.is_empty() {
+        let (message, size) = StoredMessage::decode(rest).expect("a whole record");
+        rest = &rest[size..];
+        if let Ok((stored, _)) = log.read(message.physical_offset.cast_unsigned()) {
+            assert_eq!(stored, message);
+        }
     }
 }

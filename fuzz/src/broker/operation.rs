@@ -11,7 +11,8 @@ use rocketlite_core::wire::fields::SerializeType;
 use rocketlite_core::wire::header::SendMessageRequestHeader;
 use rocketlite_tests::encode;
 
-use super::bench::Bench;
+use super::bench::{Asked, Bench};
+use super::consumer::Consumer;
 use crate::choice::{head, pick};
 
 #[derive(Debug, Arbitrary)]
@@ -55,13 +56,14 @@ pub(super) enum Request<'a> {
     HeartbeatOf(&'a [u8]),
     Unregister { client: u8, group: u8 },
     View { back: u16 },
+    Consumer(Consumer),
     RegisterBroker { name: u8, id: u8, topics: u8 },
     RegisterBrokerOf(&'a [u8]),
     UnregisterBroker { name: u8, id: u8 },
     Other(i32),
 }
 
-const TOPICS: [&str; 12] = [
+pub(super) const TOPICS: [&str; 12] = [
     "T",
     "U",
     "V",
@@ -85,7 +87,8 @@ impl Operation<'_> {
             Operation::Ask(link, request, form) => {
                 let (frame, body) = request.frame(bench, *form);
                 let silent = form.one_way || form.response;
-                let asked = (!silent).then_some((bench.opaque, body));
+                let is_pull = matches!(request, Request::Consumer(request) if request.is_pull());
+                let asked = (!silent).then_some(Asked { opaque: bench.opaque, body, is_pull });
                 bench.ask((*link).into(), &frame, asked);
             }
             Operation::AskDamaged(link, request, form, at, bits) => {
@@ -120,7 +123,7 @@ impl Operation<'_> {
 }
 
 /// What a request is made of.
-struct Parts {
+pub(super) struct Parts {
     code: RequestCode,
     fields: Vec<(&'static str, String)>,
     body: Vec<u8>,
@@ -129,7 +132,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(code: RequestCode, fields: &[(&'static str, &str)], body: &[u8]) -> Self {
+    pub(super) fn new(code: RequestCode, fields: &[(&'static str, &str)], body: &[u8]) -> Self {
         let fields = fields.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         Self { code, fields, body: body.to_vec(), is_stored: false }
     }
@@ -192,6 +195,7 @@ impl Request<'_> {
                 let offset = bench.broker.log().max_offset().saturating_sub(back.into()).to_string();
                 Parts::new(RequestCode::VIEW_MESSAGE_BY_ID, &[("offset", &offset)], b"")
             }
+            Self::Consumer(request) => request.parts(),
             Self::RegisterBroker { name, id, topics } => {
                 let topic =
                     |topic| format!(r#""T{topic}":{{"perm":6,"readQueueNums":2,"writeQueueNums":2}}"#);

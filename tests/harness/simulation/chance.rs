@@ -13,6 +13,7 @@ pub(super) enum Concern {
     Network,
     Engines,
     Closing,
+    Consumers,
 }
 
 /// The choices of one concern.

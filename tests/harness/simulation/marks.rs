@@ -10,6 +10,7 @@ use rocketlite_core::producer::{DisconnectReason, Event};
 use rocketlite_core::send::decision::{AttemptOutcome, Fault};
 use rocketlite_core::send::outcome::{SendError, SendErrorKind, SendResult, SendStatus};
 
+use super::consumer::plan::MemberFaultKind;
 use super::plan::FaultKind;
 
 /// How often what was met.
@@ -66,6 +67,44 @@ const EXPECTED: &[&str] = &[
     "broker: registration failed",
     "network: dial refused",
     "network: bytes held back",
+    "broker: refused 1 SYSTEM_ERROR",
+    "broker: refused 2 SYSTEM_BUSY",
+    "broker: refused 22 QUERY_NOT_FOUND",
+    "broker: refused 24 SUBSCRIPTION_NOT_EXIST",
+    "broker: refused 25 SUBSCRIPTION_NOT_LATEST",
+    "consumer: a lock was not renewed",
+    "consumer: a message is consumed in order",
+    "consumer: a pull timed out",
+    "consumer: a queue is taken",
+    "consumer: an offset is committed",
+    "consumer: asked for SQL, refused with 1",
+    "consumer: asked for a code that is not there, refused with 3",
+    "consumer: asked for a group with a wrong name, refused with 1",
+    "consumer: asked for a group without members, refused with 24",
+    "consumer: asked for a later subscription, refused with 25",
+    "consumer: asked for a lock that another member has",
+    "consumer: asked for a queue that is not there, refused with 29",
+    "consumer: asked for a topic of no subscription, refused with 24",
+    "consumer: asked for a topic that is not there, refused with 17",
+    "consumer: asked for an offset, refused with 22",
+    "consumer: asked for the members, refused with 1",
+    "consumer: told that the group has changed",
+    "pull: 0 FOUND",
+    "pull: 19 NO_MESSAGE_IN_QUEUE",
+    "pull: 19 OFFSET_OVERFLOW_ONE",
+    "pull: 20 NO_MATCHED_MESSAGE",
+    "pull: 21 NO_MESSAGE_IN_QUEUE",
+    "pull: 21 OFFSET_OVERFLOW_BADLY",
+    "pull: 21 OFFSET_TOO_SMALL",
+    "pull: refused with 2",
+    "pull: refused with 17",
+    "pull: refused with 24",
+    "pull: refused with 25",
+    "member: cut off",
+    "member: dies",
+    "member: dies for good",
+    "member: leaves",
+    "member: reset",
     "fault: crash",
     "fault: cut off",
     "fault: hang",
@@ -154,6 +193,24 @@ impl Marks {
             BrokerEvent::RegistrationFailed { .. } => self.meet("broker: registration failed"),
             _ => {}
         }
+    }
+
+    /// The answer to a pull.
+    pub(super) fn pulled(&mut self, code: i32, remark: &str) {
+        match code {
+            0 | 19 | 20 | 21 => self.meet(format!("pull: {code} {remark}")),
+            _ => self.meet(format!("pull: refused with {code}")),
+        }
+    }
+
+    pub(super) fn member_fault(&mut self, kind: MemberFaultKind) {
+        self.meet(match kind {
+            MemberFaultKind::Dies { .. } => "member: dies",
+            MemberFaultKind::DiesForGood => "member: dies for good",
+            MemberFaultKind::Leaves => "member: leaves",
+            MemberFaultKind::Reset => "member: reset",
+            MemberFaultKind::CutOff => "member: cut off",
+        });
     }
 
     pub(super) fn fault(&mut self, kind: FaultKind) {

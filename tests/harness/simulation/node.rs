@@ -9,6 +9,7 @@ use rocketlite_core::select::{MessageQueueSelector, PublishQueues};
 use rocketlite_core::{Address, Engine, WallClock};
 use self_cell::{MutBorrow, self_cell};
 
+use super::consumer::Consumer;
 use super::plan::{BrokerPlan, MAX_BODY, ProducerPlan};
 
 /// 8 connections, 4 topics of 64 queues, 8 brokers, 16 sends of 128 KiB together.
@@ -59,7 +60,8 @@ self_cell!(
 pub(super) enum Node {
     Producer(Box<ProducerCell>),
     Broker(Box<BrokerCell>),
-    /// A server that is down.
+    Consumer(Box<Consumer>),
+    /// A server or a consumer that is down.
     Down,
 }
 
@@ -127,7 +129,8 @@ impl Node {
             subscriptions: 16,
             offsets: 64,
             locks: 64,
-            held_pulls: 16,
+            // Who has little memory for answers has little for pulls.
+            held_pulls: plan.outgoing.max(12),
             keys: 256,
             answers: 16 << 10,
             brokers: 8,
@@ -154,6 +157,7 @@ impl Node {
         match self {
             Self::Producer(cell) => Some(cell.with_dependent_mut(|_, engine| act(engine))),
             Self::Broker(cell) => Some(cell.with_dependent_mut(|_, engine| act(engine))),
+            Self::Consumer(consumer) => Some(act(&mut **consumer)),
             Self::Down => None,
         }
     }

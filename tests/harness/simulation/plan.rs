@@ -9,6 +9,7 @@ use rocketlite_core::producer::ProducerConfig;
 use rocketlite_core::wire::fields::SerializeType;
 
 use super::chance::{Chance, Concern};
+use super::consumer::plan::ConsumersPlan;
 
 /// Everything that is decided beforehand.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct Plan {
     pub sends: Vec<SendPlan>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Who consumes, and what goes wrong with them.
+    pub consumers: ConsumersPlan,
     /// When all faults end, milliseconds after the start.
     pub heal_at: u64,
 }
@@ -199,27 +202,59 @@ impl Plan {
     /// What `seed` stands for.
     pub fn draw(seed: u64) -> Self {
         let mut chance = Chance::new(seed, Concern::Topology);
-        let name_servers = chance.size(0..3);
+        // Name servers have queues that the others do not know, so consumers of two would never agree on whose they are.
+        let most = if ConsumersPlan::has_any(seed) { 1 } else { 2 };
+        let name_servers = chance.size(0..3).min(most);
         let brokers: Vec<_> = (0..chance.size(1..5)).map(|_| BrokerPlan::draw(&mut chance)).collect();
         let mut closing = Chance::new(seed, Concern::Closing);
         let producers: Vec<_> =
             (0..chance.size(1..4)).map(|_| ProducerPlan::draw(&mut chance, &mut closing)).collect();
         // Without name servers only the broker that is one is known.
         let brokers = if name_servers == 0 { brokers[..1].to_vec() } else { brokers };
-        let network = NetworkPlan::draw(&mut chance);
+        let mut network = NetworkPlan::draw(&mut chance);
         let auto_create_topics = !chance.percent(4);
         let heal_at = chance.within(10_000..60_000);
         let sends = draw_sends(seed, producers.len(), heal_at);
         let faults = draw_faults(seed, name_servers + brokers.len(), heal_at);
-        Self { seed, name_servers, brokers, producers, auto_create_topics, network, sends, faults, heal_at }
+        let consumers = ConsumersPlan::draw(seed, heal_at);
+        if !consumers.groups.is_empty() {
+            // A client gives a pull 30 s: so long a message must not be on its way.
+            network.windows = network.windows.map(|window| window.max(4_000));
+        }
+        Self {
+            seed,
+            name_servers,
+            brokers,
+            producers,
+            auto_create_topics,
+            network,
+            sends,
+            faults,
+            consumers,
+            heal_at,
+        }
     }
 
     /// The same without one of its faults.
     #[must_use]
     pub fn without_fault(&self, index: usize) -> Self {
         let mut plan = self.clone();
-        plan.faults.remove(index);
+        match index.checked_sub(plan.faults.len()) {
+            None => drop(plan.faults.remove(index)),
+            Some(index) => drop(plan.consumers.faults.remove(index)),
+        }
         plan
+    }
+
+    /// How many faults there are, those of consumers included.
+    pub fn fault_count(&self) -> usize {
+        self.faults.len() + self.consumers.faults.len()
+    }
+
+    /// All of them, in words.
+    pub fn told_faults(&self) -> Vec<String> {
+        let of_members = self.consumers.faults.iter().map(ToString::to_string);
+        self.faults.iter().map(ToString::to_string).chain(of_members).collect()
     }
 
     /// How many servers there are.

@@ -1,5 +1,6 @@
 //! The loop: one thing after the other, each at its instant.
 
+mod consuming;
 mod delivery;
 mod faults;
 mod sending;
@@ -13,6 +14,7 @@ use rocketlite_core::wire::code::ResponseCode;
 use rocketlite_core::{Address, ConnectionRequest, Instant, WallClock};
 
 use super::chance::{Chance, Concern};
+use super::consumer::oracle::{Groups, Shelf};
 use super::marks::Marks;
 use super::model::Model;
 use super::network::{CLIENT, Network, PipeId, SERVER};
@@ -25,7 +27,7 @@ use super::trace::Trace;
 pub struct World<'p> {
     plan: &'p Plan,
     now: Instant,
-    /// Servers first, then producers.
+    /// Servers first, then producers, then consumers.
     nodes: Vec<Node>,
     states: Vec<State>,
     network: Network,
@@ -36,6 +38,10 @@ pub struct World<'p> {
     ledger: Ledger,
     models: Vec<Model>,
     taps: Vec<sending::Tap>,
+    shelf: Shelf,
+    groups: Groups,
+    /// How often each member has got a new name.
+    names: Vec<u32>,
     trace: Trace,
     marks: Marks,
 }
@@ -63,6 +69,11 @@ enum Action {
     FaultBegins(usize),
     FaultGoesOn(usize),
     FaultEnds(usize),
+    MemberStarts(usize),
+    MemberGoes(usize),
+    MemberFaultBegins(usize),
+    MemberFaultGoesOn(usize),
+    MemberFaultEnds(usize),
     /// A connection is asked for.
     Knock(PipeId),
     Opened(PipeId),
@@ -112,17 +123,21 @@ impl fmt::Display for Finding {
 const SETTLE: u64 = 40_000;
 /// And after this every producer reaches every broker again: registrations and routes come every 30 s.
 const CONVERGE: u64 = 150_000;
+/// What is sent last has this much more time to be consumed, from queues that may be new: routes come every 30 s, and queues
+/// have new owners every 20 s.
+const CONSUME: u64 = 80_000;
 /// More than any input may ask for.
 const MOST_REQUESTS: usize = 10_000;
 
 impl<'p> World<'p> {
     /// Everybody is there, and nothing has happened.
     pub fn new(plan: &'p Plan) -> Self {
+        let members = plan.consumers.member_groups().len();
         let mut world = Self {
             plan,
             now: Instant::from_millis(1),
             nodes: Vec::new(),
-            states: (0..plan.servers() + plan.producers.len()).map(|_| State::default()).collect(),
+            states: (0..plan.servers() + plan.producers.len() + members).map(|_| State::default()).collect(),
             network: Network::new(plan.seed, plan.network.clone()),
             actions: BTreeMap::new(),
             order: 0,
@@ -130,6 +145,9 @@ impl<'p> World<'p> {
             ledger: Ledger::default(),
             models: plan.producers.iter().cloned().map(Model::new).collect(),
             taps: plan.producers.iter().map(|_| sending::Tap::default()).collect(),
+            shelf: Shelf::default(),
+            groups: Groups::new(&plan.consumers, plan.heal_at + SETTLE),
+            names: vec![0; members],
             trace: Trace::default(),
             marks: Marks::default(),
         };
@@ -139,6 +157,7 @@ impl<'p> World<'p> {
             let node = Node::producer(index, producer, world.name_servers(), world.clock(), seed);
             world.nodes.push(node);
         }
+        world.nodes.extend((0..members).map(|_| Node::Down));
         world.schedule();
         world
     }
@@ -159,7 +178,9 @@ impl<'p> World<'p> {
                 self.at(plan.heal_at + CONVERGE, Action::LastSend { producer, topic });
             }
         }
-        self.at(plan.heal_at + CONVERGE + SETTLE, Action::End);
+        let consume = if plan.consumers.groups.is_empty() { 0 } else { CONSUME };
+        self.at(plan.heal_at + CONVERGE + SETTLE + consume, Action::End);
+        self.schedule_members();
     }
 
     fn at(&mut self, millis: u64, action: Action) {
@@ -269,6 +290,11 @@ impl<'p> World<'p> {
             Action::FaultBegins(index) => self.fault_begins(index),
             Action::FaultGoesOn(index) => self.fault_goes_on(index),
             Action::FaultEnds(index) => self.fault_ends(index),
+            Action::MemberStarts(member) => self.member_starts(member),
+            Action::MemberGoes(member) => self.member_goes(member),
+            Action::MemberFaultBegins(index) => self.member_fault_begins(index),
+            Action::MemberFaultGoesOn(index) => self.member_fault_goes_on(index),
+            Action::MemberFaultEnds(index) => self.member_fault_ends(index),
             Action::Knock(pipe) => self.knock(pipe),
             Action::Opened(pipe) => self.opened(pipe),
             Action::Progress(pipe, toward) => self.progress(pipe, toward),
@@ -318,6 +344,7 @@ impl<'p> World<'p> {
         let copies = 1 + usize::from(self.plan.faults.iter().any(|fault| fault.kind == goes_away));
         self.ledger.compare(&logs, copies)?;
         self.check_registrations()?;
+        self.check_consumers()?;
         self.check_last_sends()
     }
 

@@ -142,7 +142,7 @@ impl World<'_> {
     pub(super) fn pump(&mut self, node: usize, connection: ConnectionId) {
         let Some((pipe, end)) = self.network.find(node, connection) else { return };
         let toward = other(end);
-        let most = node.checked_sub(self.plan.servers()).map(|index| self.plan.producers[index].write_bytes);
+        let most = self.producer_of(node).map(|index| self.plan.producers[index].write_bytes);
         let mut buffer = vec![0; most.unwrap_or(4_000)];
         loop {
             let room = self.network.room(pipe, toward).min(buffer.len());
@@ -164,10 +164,13 @@ impl World<'_> {
         let mut frames = Vec::new();
         let data = self.network.pipes.get_mut(&pipe).expect("it is there");
         data.toward[toward].sent.take(bytes, |frame| frames.push(frame.to_vec()));
-        if let Some(producer) = node.checked_sub(self.plan.servers()) {
+        if let Some(producer) = self.producer_of(node) {
             for frame in frames {
                 self.taps[producer].asked(&frame);
             }
+            return bytes.to_vec();
+        }
+        if node >= self.plan.servers() {
             return bytes.to_vec();
         }
         let answers = self.states[node].answers;
@@ -211,12 +214,13 @@ impl World<'_> {
                 move |engine| engine.handle_received(now, id, piece)
             });
             let taken = taken.unwrap_or(0);
+            let producer = self.producer_of(node);
             if let Some(data) = self.network.pipes.get_mut(&pipe) {
                 let half = &mut data.toward[toward];
                 half.drop_front(taken);
                 let mut frames = Vec::new();
                 half.taken.take(&piece[..taken], |frame| frames.push(frame.to_vec()));
-                if let Some(producer) = node.checked_sub(self.plan.servers()) {
+                if let Some(producer) = producer {
                     for frame in frames {
                         self.taps[producer].told(&frame);
                     }

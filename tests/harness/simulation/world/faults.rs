@@ -18,6 +18,7 @@ impl World<'_> {
             FaultKind::Crash => {
                 self.nodes[server] = Node::Down;
                 self.states[server].lost_at = Some(self.now);
+                self.server_lost(server);
                 self.break_pipes(server)?;
             }
             FaultKind::CutOff => self.states[server].cut_off += 1,
@@ -87,8 +88,9 @@ impl World<'_> {
         self.drive(server)
     }
 
-    fn break_pipes(&mut self, server: usize) -> Result<(), String> {
-        for (pipe, _) in self.network.of_node(server) {
+    /// Breaks all connections of a node.
+    pub(super) fn break_pipes(&mut self, node: usize) -> Result<(), String> {
+        for (pipe, _) in self.network.of_node(node) {
             self.break_pipe(pipe)?;
         }
         Ok(())

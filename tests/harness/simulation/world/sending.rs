@@ -99,7 +99,11 @@ impl World<'_> {
         let count = if let SendKind::Batch(count) = kind { count } else { 1 };
         let bodies: Vec<Vec<u8>> = (0..count).map(|index| body(send, index, len / count)).collect();
         let name = format!("Topic-{topic}");
-        let messages: Vec<Message<'_>> = bodies.iter().map(|body| Message::new(&name, body)).collect();
+        let message = |(index, body)| {
+            let message = Message::new(&name, body);
+            self.tags(send, index).map_or(message, |tags| message.with_tags(tags))
+        };
+        let messages: Vec<Message<'_>> = bodies.iter().map(Vec::as_slice).enumerate().map(message).collect();
         let queue = |queue_id| MessageQueue { broker_name: CHOSEN_BROKER, queue_id };
         let options = match kind {
             SendKind::Sync | SendKind::Batch(_) => SendOptions::new(),
@@ -145,9 +149,18 @@ impl World<'_> {
         self.drive(node)
     }
 
+    /// The producer that a node is.
+    pub(super) fn producer_of(&self, node: usize) -> Option<usize> {
+        node.checked_sub(self.plan.servers()).filter(|index| *index < self.plan.producers.len())
+    }
+
     /// Takes what a node has to tell.
     pub(super) fn events(&mut self, node: usize) -> Result<(), String> {
-        let Some(producer) = node.checked_sub(self.plan.servers()) else {
+        let Some(producer) = self.producer_of(node) else {
+            if node >= self.plan.servers() {
+                return self.hear_member(node);
+            }
+            self.look_at_log(node)?;
             while let Some(event) = self.nodes[node].broker_event() {
                 self.marks.broker(&event);
                 self.check_broker(node, &event)?;

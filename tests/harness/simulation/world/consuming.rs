@@ -147,8 +147,8 @@ impl World<'_> {
             return Ok(());
         }
         let name = self.server_name(server);
-        let shelf = &mut self.shelf;
-        self.nodes[server].as_broker(|broker| shelf.look(&name, broker)).unwrap_or(Ok(()))
+        let stored = &mut self.shelf;
+        self.nodes[server].as_broker(|broker| stored.look(&name, broker)).unwrap_or(Ok(()))
     }
 
     /// Takes what a member tells.

@@ -138,3 +138,19 @@ fn a_message_for_a_consumer_that_does_not_read_waits_with_its_pull() {
         assert_eq!((answer.opaque, bodies(&answer)), (77, vec![b"second".to_vec()]));
     });
 }
+
+#[test]
+fn a_pull_whose_time_is_over_while_nobody_reads_ends_as_soon_as_somebody_does() {
+    let config = BrokerConfig { max_pending: 2, ..config() };
+    with_waiting(config, "*", |server, _, consumer| {
+        for _ in 0..2 {
+            server.receive(consumer, &pull("T", 0).with("maxMsgNums", "1").frame());
+        }
+        server.wait(15_000);
+        assert!(server.answers(consumer).iter().all(|answer| answer.opaque != 77));
+        assert_eq!(server.broker.poll_timeout(), Some(server.now), "there is room again");
+        server.wait(0);
+        let answer = server.answers(consumer).remove(0);
+        assert_eq!((answer.opaque, places(&answer).0), (77, 19));
+    });
+}

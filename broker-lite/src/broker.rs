@@ -30,7 +30,7 @@ use crate::receive;
 use crate::table::{Client, ConsumerGroup, Link, Queue, RegisteredBroker, Topic};
 
 pub(crate) use consumers::{NoRoom, RETRY_PREFIX};
-pub(crate) use delays::{MAX_LEVEL, SCHEDULE_TOPIC};
+pub(crate) use delays::{MAX_LEVEL, SCHEDULE_TOPIC, put_delay_levels};
 pub(crate) use rates::{PerSecond, Rate};
 pub(crate) use state::State;
 pub(crate) use store::Wanted;

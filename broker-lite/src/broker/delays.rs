@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use rocketlite_core::message::properties::{Properties, REAL_QID, REAL_TOPIC, TAGS};
 use rocketlite_core::message::stored::{MAX_TOPIC_BYTES, StoredMessage};
+use rocketlite_core::wire::cursor::Writer;
 use rocketlite_core::{Instant, SlotId};
 
 use super::State;
@@ -43,6 +44,22 @@ const DELAYS: [Duration; 18] = [
     Duration::from_hours(1),
     Duration::from_hours(2),
 ];
+
+/// Writes the levels as the reference's setting has them: `1s 5s 10s`.
+pub(crate) fn put_delay_levels(writer: &mut Writer<'_>) {
+    for (place, delay) in DELAYS.iter().enumerate() {
+        if place > 0 {
+            writer.put_u8(b' ');
+        }
+        let (unit, letter) = match delay.as_secs() {
+            3_600.. => (3_600, b'h'),
+            60.. => (60, b'm'),
+            _ => (1, b's'),
+        };
+        writer.put_decimal(i64::try_from(delay.as_secs() / unit).unwrap_or(i64::MAX));
+        writer.put_u8(letter);
+    }
+}
 
 /// Most messages that one call delivers from one queue; the next call, which is wanted at once, goes on.
 const MAX_DELIVERED: usize = 16;

@@ -3,7 +3,7 @@
 use rocketlite_core::wire::Text;
 use rocketlite_core::wire::cursor::Writer;
 
-use crate::broker::State;
+use crate::broker::{State, put_delay_levels};
 use crate::outgoing::Content;
 use crate::receive::Refusal;
 
@@ -37,6 +37,9 @@ pub(super) fn list(state: &mut State<'_>) -> Result<Content, Refusal> {
         put_number(writer, "maxMessageSize", size(config.max_message_size));
         put_number(writer, "maxTransferBytesOnMessageInMemory", size(config.max_pull_bytes));
         put_number(writer, "mappedFileSizeCommitLog", size(state.log.capacity()));
+        put_key(writer, "messageDelayLevel");
+        put_delay_levels(writer);
+        writer.put_u8(b'\n');
         put_number(writer, "registerNameServerPeriod", millis(config.registration_period));
     });
     Ok(made?)

@@ -51,12 +51,12 @@ pub(crate) fn put_delay_levels(writer: &mut Writer<'_>) {
         if place > 0 {
             writer.put_u8(b' ');
         }
-        let (unit, letter) = match delay.as_secs() {
-            3_600.. => (3_600, b'h'),
-            60.. => (60, b'm'),
-            _ => (1, b's'),
+        let (count, letter) = match delay.as_secs() {
+            seconds @ 3_600.. => (seconds / 3_600, b'h'),
+            seconds @ 60.. => (seconds / 60, b'm'),
+            seconds => (seconds, b's'),
         };
-        writer.put_decimal(i64::try_from(delay.as_secs() / unit).unwrap_or(i64::MAX));
+        writer.put_decimal(i64::try_from(count).unwrap_or(i64::MAX));
         writer.put_u8(letter);
     }
 }

@@ -153,3 +153,38 @@ fn storage_of_fixed_size_serves() {
     assert_eq!(server.broker.log().records().count(), 3);
     assert_eq!(server.ask(peer, &Ask::new(RequestCode(1), &[], b"")).code, 3);
 }
+
+/// What the README says of each slice.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn the_readme_says_how_many_bytes_each_place_takes() {
+    use rocketlite_broker as b;
+    use rocketlite_core::wire::frame::Partial;
+    use rocketlite_core::{Extent, Slot};
+    let readme = include_str!("../../README.md");
+    let index = |words: usize| words * size_of::<u16>();
+    let rows = [
+        (
+            "`connections` with `partial`, `frame_extents` and `answer_extents`",
+            size_of::<Slot<b::Connection>>() + size_of::<Partial>() + 2 * size_of::<Extent>(),
+        ),
+        ("`outgoing`", size_of::<Slot<b::Outgoing>>()),
+        ("`topics` with `topic_index`", size_of::<Slot<b::Topic>>() + index(2)),
+        ("`queues`", size_of::<b::Queue>()),
+        ("`index`, 16 messages of a queue", size_of::<b::IndexChunk>()),
+        ("`clients` with `client_index`", size_of::<Slot<b::Client>>() + index(6)),
+        ("`groups` with `group_index`", size_of::<Slot<b::ConsumerGroup>>() + index(2)),
+        ("`subscriptions` with `subscription_index`", size_of::<Slot<b::Subscription>>() + index(2)),
+        ("`offsets` with `offset_index`", size_of::<Slot<b::ConsumerOffset>>() + index(2)),
+        ("`locks` with `lock_index`", size_of::<Slot<b::QueueLock>>() + index(2)),
+        ("`held_pulls` with `held_pull_index`", size_of::<Slot<b::HeldPull>>() + index(4)),
+        ("`keys`", size_of::<b::IndexedKey>()),
+        ("`brokers`", size_of::<Slot<b::RegisteredBroker>>()),
+        ("`broker_topics` with `broker_topic_index`", size_of::<Slot<b::BrokerTopic>>() + index(2)),
+        ("`name_servers`", size_of::<b::Registration>()),
+        ("`events`", size_of::<b::EventPlace>()),
+    ];
+    let rows = rows.map(|(slice, bytes)| format!("| {slice} | {bytes} |"));
+    let missing: Vec<_> = rows.iter().filter(|row| !readme.contains(row.as_str())).collect();
+    assert!(missing.is_empty(), "not in the README: {missing:#?}");
+}

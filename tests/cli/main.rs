@@ -3,6 +3,7 @@
 mod broker;
 mod demo;
 mod examples;
+mod limits;
 mod logging;
 mod mistakes;
 mod outbox;

@@ -1,53 +1,63 @@
 //! `rocketlite broker`
 
-use core::net::SocketAddr;
+mod settings;
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::io::Write as _;
 use std::net::ToSocketAddrs as _;
+use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use rocketlite::Broker;
-use rocketlite::broker::WhenFull;
+use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::settings::{Bytes, Settings};
 use super::{Outcome, parse_bytes};
 
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "it is shown at a terminal as it stands")]
 pub(crate) struct Arguments {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9876")]
-    listen: SocketAddr,
+    /// TOML file with these settings, with `_` instead of `-`, and all limits of the broker. What the command line says
+    /// counts more
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:9876]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
     /// Where clients reach the broker, if that is not where it listens
     #[arg(long, value_name = "HOST:PORT")]
     advertise: Option<String>,
     /// Keep messages in memory only: they are gone when the broker ends. The default, and so far the only store
     #[arg(long)]
     memory: bool,
-    /// Size of the log
-    #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = parse_bytes)]
-    capacity: usize,
-    /// What becomes of the oldest messages when the log is full
-    #[arg(long, value_enum, default_value_t = Full::Evict)]
-    when_full: Full,
-    /// Name of the broker
-    #[arg(long, value_name = "NAME", default_value = "broker-a")]
-    name: String,
-    /// Name of the cluster
-    #[arg(long, value_name = "NAME", default_value = "DefaultCluster")]
-    cluster: String,
+    /// Size of the log [default: 256MiB]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    capacity: Option<usize>,
+    /// What becomes of the oldest messages when the log is full [default: evict]
+    #[arg(long, value_enum)]
+    when_full: Option<Full>,
+    /// Name of the broker [default: broker-a]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Name of the cluster [default: DefaultCluster]
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
     /// Name servers to register with as well
-    #[arg(long, value_name = "ADDR[;ADDR]", default_value = "")]
-    namesrv: String,
-    /// Connections at a time; further ones are closed at once
-    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = at_least(1))]
-    max_connections: usize,
-    /// Topics at a time
-    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = at_least(4))]
-    max_topics: usize,
+    #[arg(long, value_name = "ADDR[;ADDR]")]
+    namesrv: Option<String>,
+    /// Connections at a time; further ones are closed at once [default: 1024]
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    max_connections: Option<usize>,
+    /// Topics at a time [default: 1024]
+    #[arg(long, value_name = "N", value_parser = at_least(4))]
+    max_topics: Option<usize>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Full {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Full {
     /// They make room for new ones
     Evict,
     /// They stay, and new ones are refused
@@ -55,21 +65,21 @@ enum Full {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
-    let mut builder = Broker::builder()
-        .listen(arguments.listen)
-        .broker_name(&arguments.name)
-        .broker_cluster_name(&arguments.cluster)
-        .namesrv_addr(&arguments.namesrv)
-        .capacity(arguments.capacity)
-        .max_connections(arguments.max_connections)
-        .max_topics(arguments.max_topics)
-        .when_full(match arguments.when_full {
-            Full::Evict => WhenFull::Evict,
-            Full::Refuse => WhenFull::Refuse,
-        });
-    if let Some(text) = &arguments.advertise {
-        builder = builder.advertise(resolve(text)?);
-    }
+    let file = arguments.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::read)?;
+    let given = Settings {
+        listen: arguments.listen,
+        advertise: arguments.advertise,
+        capacity: arguments.capacity.map(Bytes),
+        when_full: arguments.when_full,
+        name: arguments.name,
+        cluster: arguments.cluster,
+        namesrv: arguments.namesrv,
+        max_connections: arguments.max_connections,
+        max_topics: arguments.max_topics,
+        ..Settings::default()
+    };
+    let builder = Broker::builder().listen(DEFAULT_LISTEN).capacity(DEFAULT_CAPACITY);
+    let builder = given.apply(file.apply(builder)?)?;
     // Before anybody is told that it is ready, so that no signal is missed.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let broker = builder.start()?;
@@ -84,6 +94,11 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     broker.shutdown().await;
     Ok(())
 }
+
+/// Where RocketMQ's name servers listen.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_876);
+
+const DEFAULT_CAPACITY: usize = 256 << 20;
 
 /// A number of entries of a table of the broker.
 fn at_least(least: u64) -> RangedU64ValueParser<usize> {

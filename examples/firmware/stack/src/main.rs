@@ -30,7 +30,7 @@ const CONNECTIONS: usize = 5;
 type Storage = ProducerStorage<CONNECTIONS, 1, 16, 4, 2, 2304, 1536, 4>;
 
 /// Room for some messages; the next one is refused.
-type Peer = BrokerStorage<8192, 2560, 1024, CONNECTIONS, 10, 8, 64, 8, 1, 4>;
+type Peer = BrokerStorage<8192, 2560, 1024, 256, CONNECTIONS, 10, 8, 50, 8, 2, 1, 4>;
 
 #[entry]
 fn main() -> ! {

@@ -13,10 +13,12 @@ use bench::{ADDRESS, Bench, Storage};
 use operation::Operation;
 
 #[derive(Debug, Arbitrary)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 struct Settings {
     refuses_when_full: bool,
     no_new_topics: bool,
     has_name_server: bool,
+    has_waiting_pull: bool,
     max_pending: u8,
 }
 
@@ -41,6 +43,14 @@ fn list(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
         ..BrokerConfig::new("broker-a", ADDRESS)
     };
     let mut bench = Bench::new(config, &mut storage);
+    if settings.has_waiting_pull {
+        for operation in Operation::up_to_a_pull_that_waits() {
+            operation.run(&mut bench);
+            bench.check();
+        }
+        // Without the topic there is nothing to wait for.
+        assert!(settings.no_new_topics || bench.waits(1), "the pull was answered");
+    }
     while !input.is_empty() {
         let operation: Operation<'_> = input.arbitrary()?;
         crate::show(&operation);

@@ -99,6 +99,11 @@ impl<'m> Bench<'m> {
         });
     }
 
+    /// Whether a pull of that link has no answer yet.
+    pub(super) fn waits(&self, link: usize) -> bool {
+        self.links.get(link).is_some_and(|link| !link.pulls.is_empty())
+    }
+
     pub(super) fn accept(&mut self) {
         if let Ok(id) = self.broker.accept(self.now, PEER) {
             self.add(id, false);

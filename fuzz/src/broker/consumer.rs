@@ -84,6 +84,19 @@ fn group(group: u8) -> String {
 }
 
 impl Consumer {
+    /// A pull of queue 0 of the first topic from its second message on, that may wait and brings its subscription.
+    pub(super) const WAITING: Self = Self::Pull {
+        group: 0,
+        topic: 0,
+        queue: 1,
+        offset: Offset::Near(2),
+        flags: 6,
+        hold: 20_000,
+        most: 40,
+        version: 0,
+        tags: 1,
+    };
+
     pub(super) const fn is_pull(self) -> bool {
         matches!(self, Self::Pull { .. })
     }

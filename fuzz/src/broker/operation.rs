@@ -79,6 +79,28 @@ pub(super) const TOPICS: [&str; 12] = [
 ];
 
 impl Operation<'_> {
+    /// What leads to a pull that waits for a message, which hardly any list comes to by chance.
+    pub(super) fn up_to_a_pull_that_waits() -> [Self; 6] {
+        let form = Form { binary: false, one_way: false, response: false, again: None };
+        let send = Request::Send {
+            version: true,
+            topic: 0,
+            queue: 1,
+            sys_flag: 0,
+            reconsume: 0,
+            body: 5,
+            properties: b"TAGS\x01A\x02",
+        };
+        [
+            Self::Accept,
+            Self::Accept,
+            Self::Ask(0, send, form),
+            Self::Everything,
+            Self::Ask(1, Request::Consumer(Consumer::WAITING), form),
+            Self::Everything,
+        ]
+    }
+
     pub(super) fn run(&self, bench: &mut Bench<'_>) {
         match self {
             Operation::Accept => bench.accept(),

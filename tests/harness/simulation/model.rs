@@ -46,6 +46,8 @@ struct Sending {
     total: u8,
     attempts: u8,
     last_broker: Option<String>,
+    /// Whether it waited for its route first.
+    waited: bool,
     /// When the queue of the present attempt was selected.
     begin: Option<Instant>,
     /// An attempt has left a result that is not as good as was wanted.
@@ -114,12 +116,13 @@ impl Model {
             total,
             attempts: 0,
             last_broker: None,
+            waited: false,
             begin: None,
             result: false,
             expects: Expected::Begin,
         };
         let last_broker = self.chosen_broker(topic, kind);
-        self.sends.insert(place, Sending { last_broker, ..sending });
+        self.sends.insert(place, Sending { waited: last_broker.is_none(), last_broker, ..sending });
         total
     }
 
@@ -203,11 +206,12 @@ impl Model {
         }
     }
 
-    /// Whether an attempt is under way at a broker.
+    /// Whether an attempt is under way at a broker. Of sends whose queue was chosen nothing tells when they begin: those that
+    /// waited for their route do so one after the other.
     pub(super) fn is_at(&self, broker: &str) -> bool {
         let under_way = |send: &Sending| match send.expects {
             Expected::Attempted => true,
-            Expected::Begin | Expected::Selected => is_chosen(send.kind),
+            Expected::Begin | Expected::Selected => is_chosen(send.kind) && !send.waited,
             Expected::End(_) => false,
         };
         self.sends.values().any(|send| send.last_broker.as_deref() == Some(broker) && under_way(send))

@@ -164,7 +164,7 @@ impl<'m> ConnectionTable<'m> {
     pub(crate) fn has_spare_room(&self, id: ConnectionId, limit: usize) -> bool {
         let free = self.outgoing.capacity().saturating_sub(self.outgoing.len());
         match self.queued(id) {
-            0 => free > self.kept().max(1),
+            0 => free > 1,
             queued => queued.saturating_add(1) < limit && free > self.kept().saturating_add(1),
         }
     }

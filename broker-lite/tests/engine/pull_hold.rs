@@ -154,3 +154,19 @@ fn a_pull_whose_time_is_over_while_nobody_reads_ends_as_soon_as_somebody_does() 
         assert_eq!((answer.opaque, places(&answer).0), (77, 19));
     });
 }
+
+#[test]
+fn peers_that_do_not_read_leave_a_place_to_a_pull_that_waited() {
+    with_broker(config(), Limits { outgoing: 6, ..Limits::default() }, |server| {
+        let (producer, consumer) = (server.accept(), server.accept());
+        server.ask(producer, &Ask::send("T", b"first"));
+        let pull = pull("T", 1).with("sysFlag", "6").with("subscription", "*");
+        server.receive(consumer, &pull.frame());
+        for _ in 0..4 {
+            let silent = server.accept();
+            server.receive(silent, &Ask::send("U", b"its answer is not read").frame());
+        }
+        assert_eq!(server.ask_told(producer, &Ask::send("T", b"second")).code, 0);
+        assert_eq!(bodies(&server.answers(consumer)[0]), [b"second"]);
+    });
+}

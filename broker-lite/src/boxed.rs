@@ -6,8 +6,9 @@ use alloc::vec;
 use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Extent, Slot};
 
+use crate::broker::max_checkpoint_bytes;
 use crate::event::EventPlace;
-use crate::log::{IndexChunk, IndexedKey};
+use crate::log::{EMPTY_CHUNK, IndexChunk, IndexedKey};
 use crate::memory::BrokerMemory;
 use crate::outgoing::Outgoing;
 use crate::table::{
@@ -63,6 +64,13 @@ pub struct BrokerLimits {
     pub events: usize,
 }
 
+impl BrokerLimits {
+    /// Most bytes that [`Broker::write_checkpoint`](crate::Broker::write_checkpoint) hands out.
+    pub const fn checkpoint_bytes(&self) -> usize {
+        max_checkpoint_bytes(self.topics, self.queues, self.groups, self.offsets)
+    }
+}
+
 /// A [`BrokerMemory`] on the heap, allocated once.
 #[derive(Debug)]
 pub struct BoxedMemory {
@@ -114,7 +122,7 @@ impl BoxedMemory {
             topics: boxed(limits.topics),
             topic_index: boxed(limits.topics.saturating_mul(2)),
             queues: boxed(limits.queues),
-            index: boxed(limits.index),
+            index: vec![EMPTY_CHUNK; limits.index].into_boxed_slice(),
             clients: boxed(limits.clients),
             client_index: boxed(limits.clients.saturating_mul(6)),
             groups: boxed(limits.groups),

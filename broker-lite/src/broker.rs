@@ -1,13 +1,16 @@
 //! [`Broker`]: the engine. It takes frames apart, hands each request to the part that answers it, and knows
 //! nothing of what requests mean.
 
+mod checkpoint;
 mod consumers;
 mod delays;
 mod keys;
 mod name_servers;
 mod pulls;
 mod rates;
+mod recovery;
 mod state;
+mod storage;
 mod store;
 mod timers;
 mod topics;
@@ -29,6 +32,10 @@ use crate::memory::BrokerMemory;
 use crate::receive;
 use crate::table::{Client, ConsumerGroup, Link, Queue, RegisteredBroker, Topic};
 
+pub use recovery::{RecoverError, Recovery, Saved};
+pub use storage::{FlushPolicy, FlushRequest, LogWrite, Mark, StorageFailure};
+
+pub(crate) use checkpoint::max_bytes as max_checkpoint_bytes;
 pub(crate) use consumers::{NoRoom, RETRY_PREFIX};
 pub(crate) use delays::{MAX_LEVEL, SCHEDULE_TOPIC, put_delay_levels};
 pub(crate) use rates::{PerSecond, Rate};
@@ -58,12 +65,22 @@ impl<'m> Broker<'m> {
         clock: WallClock,
         seed: u64,
     ) -> Result<Self, ConfigError> {
+        let (receiver, mut memory) = Self::receiver(&config, memory)?;
+        let log = CommitLog::new(take(&mut memory.log), config.when_full);
+        let mut state = State::new(config, memory, log, clock, seed)?;
+        state.create_built_in_topics();
+        Ok(Self { receiver, state })
+    }
+
+    /// The part that puts frames together, and the rest of the memory, after the only check of both.
+    fn receiver(
+        config: &BrokerConfig<'m>,
+        mut memory: BrokerMemory<'m>,
+    ) -> Result<(Receiver<'m>, BrokerMemory<'m>), ConfigError> {
         config.check(&memory)?;
-        let mut memory = memory;
         let (frames, extents) = (take(&mut memory.frames), take(&mut memory.frame_extents));
         let partial = take(&mut memory.partial);
-        let receiver = Receiver::new(Arena::new(frames, extents), partial, config.max_frame);
-        Ok(Self { receiver, state: State::new(config, memory, clock, seed)? })
+        Ok((Receiver::new(Arena::new(frames, extents), partial, config.max_frame), memory))
     }
 
     /// A peer connected from `peer`.
@@ -85,7 +102,8 @@ impl<'m> Broker<'m> {
         Err(Full)
     }
 
-    /// Tells the name servers that this broker ends. The driver goes on until [`Broker::is_quiet`].
+    /// Tells the name servers that this broker ends, and has everything saved. The driver goes on until
+    /// [`Broker::is_quiet`] and [`Broker::is_saved`].
     pub fn shutdown(&mut self, now: Instant) {
         self.state.advance(now);
         self.state.unregister_everywhere();
@@ -177,7 +195,8 @@ impl<'m> Broker<'m> {
         let max_pending = self.state.config.max_pending;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             // Whatever the frame is, its answer has a place before it is looked at.
-            if !self.state.connections.has_room(connection, max_pending) {
+            // A send may need room of which it is not yet known on the disk that it is free.
+            if !self.state.connections.has_room(connection, max_pending) || self.state.awaits_flush() {
                 self.state.hold_back();
                 break;
             }
@@ -254,6 +273,7 @@ impl Engine for Broker<'_> {
         self.state.advance(now);
         self.handle_tick();
         self.state.deliver_due();
+        self.state.catch_up_keys();
         self.state.retry_pulls();
         while let Some(connection) = self.state.silent_name_server() {
             self.close(connection, DisconnectReason::Idle);

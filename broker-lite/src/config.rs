@@ -81,6 +81,18 @@ pub struct BrokerConfig<'m> {
     pub registration_timeout: Duration,
     /// When to connect again to a name server that was lost. Default 3 s.
     pub reconnect_delay: Duration,
+    /// For a log that is kept in files: what was written is flushed after so long at the latest. Default 500 ms
+    /// (`flushIntervalCommitLog`).
+    pub flush_interval: Duration,
+    /// For a log that is kept in files: a send that waits for a flush is answered with `FLUSH_DISK_TIMEOUT` after so long.
+    /// Looked at once a second. Default 5 s (`syncFlushTimeout`).
+    pub flush_timeout: Duration,
+    /// For a log that is kept in files: topics, groups and how far they have come are saved when they have changed for so
+    /// long. Default 5 s (`flushConsumerOffsetInterval`).
+    pub checkpoint_interval: Duration,
+    /// For a log that is kept in files: they are also saved after so many bytes of messages, which bounds the time of a
+    /// recovery. Default 64 MiB.
+    pub max_unsaved_bytes: u64,
     /// Checksum of bodies: CRC-32 without its highest bit. Default [`rocketlite_core::message::crc32`], which is
     /// small; a desktop has faster ones.
     pub crc32: fn(&[u8]) -> u32,
@@ -116,6 +128,10 @@ impl<'m> BrokerConfig<'m> {
             registration_period: Duration::from_secs(30),
             registration_timeout: Duration::from_secs(24),
             reconnect_delay: Duration::from_secs(3),
+            flush_interval: Duration::from_millis(500),
+            flush_timeout: Duration::from_secs(5),
+            checkpoint_interval: Duration::from_secs(5),
+            max_unsaved_bytes: 64 * 1024 * 1024,
             crc32,
         }
     }
@@ -126,6 +142,24 @@ impl<'m> BrokerConfig<'m> {
         (FIXED_BYTES + 2 * V6_EXTRA_BYTES + MAX_TOPIC_BYTES)
             .saturating_add(self.max_message_size)
             .saturating_add(properties)
+    }
+
+    /// Bytes that the longest record takes of a log that is kept in files.
+    pub(crate) const fn max_span(&self, scratch: usize) -> usize {
+        self.max_record(scratch).saturating_add(16)
+    }
+
+    /// Bytes of a log that is kept in files that stay free in front of what is new: room for the longest record, and
+    /// for what comes while a flush is under way.
+    pub(crate) fn margin(&self, capacity: usize, scratch: usize) -> usize {
+        self.max_span(scratch).saturating_mul(2).max((capacity / 16).min(MAX_MARGIN))
+    }
+
+    /// What a log that is kept in files needs beside what all do.
+    pub(crate) fn check_storage(&self, memory: &BrokerMemory<'_>) -> Result<(), ConfigError> {
+        let delayed = self.max_delayed_bytes.unwrap_or(0);
+        let log = self.max_span(memory.scratch.len()).saturating_mul(4).saturating_add(delayed);
+        least("memory.log", memory.log.len(), log)
     }
 
     /// Bytes that messages may take that wait for their time.
@@ -179,6 +213,9 @@ impl<'m> BrokerConfig<'m> {
             ("registration_period", self.registration_period),
             ("registration_timeout", self.registration_timeout),
             ("reconnect_delay", self.reconnect_delay),
+            ("flush_interval", self.flush_interval),
+            ("flush_timeout", self.flush_timeout),
+            ("checkpoint_interval", self.checkpoint_interval),
         ] {
             least(setting, usize::try_from(span.as_millis()).unwrap_or(usize::MAX), 1)?;
         }
@@ -228,6 +265,9 @@ impl<'m> BrokerConfig<'m> {
 pub(crate) const fn max_properties(scratch: usize) -> usize {
     if scratch / 2 < MAX_PROPERTIES_BYTES { scratch / 2 } else { MAX_PROPERTIES_BYTES }
 }
+
+/// More needs no margin, however large the log is.
+const MAX_MARGIN: usize = 16 * 1024 * 1024;
 
 /// Queues of the topic with the cluster's name (`TopicConfigManager`).
 pub(crate) const CLUSTER_QUEUES: i32 = 16;

@@ -6,6 +6,7 @@ use rocketlite_core::wire::DecodeError;
 use rocketlite_core::wire::code::{RequestCode, ResponseCode};
 use rocketlite_core::{Address, ConnectionId};
 
+use crate::broker::StorageFailure;
 use crate::table::{ClientId, ClientRole, GroupName, Name};
 
 /// Something that an operator or a test may want to know. Owned, so that it outlives the engine's next step.
@@ -37,6 +38,18 @@ pub enum BrokerEvent {
         /// How many messages.
         messages: u64,
         /// How many bytes of the log.
+        bytes: u64,
+    },
+    /// The disk failed: nothing is stored from now on, and what was flushed is still served.
+    StorageFailed {
+        /// What could not be done.
+        failure: StorageFailure,
+    },
+    /// Bytes of the log are not what was written there. What they were is not served.
+    Damaged {
+        /// Where they stand.
+        physical_offset: u64,
+        /// How many they are, as far as that is known.
         bytes: u64,
     },
     /// A request was answered with an error.
@@ -150,6 +163,8 @@ pub struct Counters {
     pub evicted_messages: u64,
     /// Bytes of their records.
     pub evicted_bytes: u64,
+    /// Damaged places of the log.
+    pub damaged_records: u64,
     /// Messages handed to consumers.
     pub pulled_messages: u64,
     /// Bytes of their records.

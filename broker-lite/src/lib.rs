@@ -37,10 +37,12 @@ mod table;
 
 #[cfg(feature = "alloc")]
 pub use boxed::{BoxedMemory, BrokerLimits};
-pub use broker::{Broker, Full};
+pub use broker::{
+    Broker, FlushPolicy, FlushRequest, Full, LogWrite, Mark, RecoverError, Recovery, Saved, StorageFailure,
+};
 pub use config::{BrokerConfig, ConfigError, ConfigProblem, WhenFull};
 pub use event::{BrokerEvent, Counters, DisconnectReason, EventPlace, RegistrationFailure};
-pub use log::{AppendError, CommitLog, IndexChunk, IndexedKey, ReadError, Records};
+pub use log::{AppendError, CommitLog, INDEX_CHUNK_BYTES, IndexChunk, IndexedKey, ReadError, Records};
 pub use memory::{BrokerMemory, BrokerStorage};
 pub use outgoing::Outgoing;
 pub use table::{

@@ -2,11 +2,15 @@
 
 mod commit_log;
 mod consume_queue;
+mod index_chunk;
 mod key_index;
+mod seal;
 
 pub use commit_log::{AppendError, CommitLog, ReadError, Records};
-pub use consume_queue::IndexChunk;
+pub use index_chunk::{INDEX_CHUNK_BYTES, IndexChunk};
 pub use key_index::IndexedKey;
 
-pub(crate) use consume_queue::{ConsumeQueue, ConsumeQueues, QueueEntry};
+pub(crate) use consume_queue::{ChunkPool, ConsumeQueue, ConsumeQueues, QueueEntry};
+pub(crate) use index_chunk::EMPTY_CHUNK;
 pub(crate) use key_index::KeyIndex;
+pub(crate) use seal::Seal;

@@ -3,8 +3,9 @@
 use rocketlite_core::wire::frame::Partial;
 use rocketlite_core::{Extent, Slot};
 
+use crate::broker::max_checkpoint_bytes;
 use crate::event::EventPlace;
-use crate::log::{IndexChunk, IndexedKey};
+use crate::log::{EMPTY_CHUNK, IndexChunk, IndexedKey};
 use crate::outgoing::Outgoing;
 use crate::table::{
     BrokerTopic, Client, Connection, ConsumerGroup, ConsumerOffset, HeldPull, Queue, QueueLock,
@@ -84,6 +85,13 @@ pub struct BrokerMemory<'m> {
     pub scratch: &'m mut [u8],
     /// Events that nobody has taken yet.
     pub events: &'m mut [EventPlace],
+}
+
+impl BrokerMemory<'_> {
+    /// Most bytes that [`Broker::write_checkpoint`](crate::Broker::write_checkpoint) hands out.
+    pub const fn checkpoint_bytes(&self) -> usize {
+        max_checkpoint_bytes(self.topics.len(), self.queues.len(), self.groups.len(), self.offsets.len())
+    }
 }
 
 /// Memory of fixed sizes, for firmware and tests.
@@ -188,7 +196,7 @@ impl<
             topics: [const { Slot::EMPTY }; TOPICS],
             topic_index: [[0; 2]; TOPICS],
             queues: [Queue::EMPTY; QUEUES],
-            index: [const { IndexChunk::EMPTY }; CHUNKS],
+            index: [EMPTY_CHUNK; CHUNKS],
             clients: [const { Slot::EMPTY }; CLIENTS],
             client_index: [[0; 6]; CLIENTS],
             groups: [const { Slot::EMPTY }; CLIENTS],

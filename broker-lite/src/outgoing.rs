@@ -24,7 +24,7 @@ use rocketlite_core::wire::header::{
     RegisterBrokerRequestHeader, SendMessageResponseHeader, UnregisterBrokerRequestHeader,
 };
 use rocketlite_core::wire::route::{MASTER_ID, RouteEntry, put_topic_route};
-use rocketlite_core::{Address, Arena, Extent, SlotId};
+use rocketlite_core::{Address, Arena, Extent, Instant, SlotId};
 
 use crate::config::BrokerConfig;
 use crate::log::CommitLog;
@@ -44,6 +44,29 @@ pub struct Outgoing {
     pub(crate) serialize_type: SerializeType,
     pub(crate) opaque: i32,
     pub(crate) content: Content,
+    /// What has to be on the disk before it may go.
+    pub(crate) wait: Wait,
+}
+
+/// What an answer waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Wait {
+    #[default]
+    Nothing,
+    /// The log up to this physical offset.
+    Stored { end: u64, since: Instant },
+    /// The checkpoint of this number.
+    Saved { checkpoint: u64, since: Instant },
+}
+
+impl Wait {
+    /// Since when.
+    pub(crate) const fn since(self) -> Option<Instant> {
+        match self {
+            Self::Nothing => None,
+            Self::Stored { since, .. } | Self::Saved { since, .. } => Some(since),
+        }
+    }
 }
 
 /// What a frame says.
@@ -60,7 +83,7 @@ pub(crate) enum Content {
         of_send: bool,
     },
     /// Messages were stored one after another, in the queue and in the log.
-    Sent { queue_id: i32, queue_offset: i64, physical_offset: u64, messages: u32 },
+    Sent { queue_id: i32, queue_offset: i64, physical_offset: u64, messages: u32, code: ResponseCode },
     /// Where a topic is. As long as the registered brokers have this version, it says the same.
     Route { topic: Name, version: u32 },
     /// The brokers of all clusters, with the same limit.
@@ -128,7 +151,7 @@ impl<'s> Sources<'s, '_> {
 impl Outgoing {
     /// A frame with `content`, an answer to the request `opaque` or that request.
     pub(crate) const fn new(serialize_type: SerializeType, opaque: i32, content: Content) -> Self {
-        Self { next: None, serialize_type, opaque, content }
+        Self { next: None, serialize_type, opaque, content, wait: Wait::Nothing }
     }
 
     /// Whether the frame still comes out as it did when its first byte was written.
@@ -160,6 +183,7 @@ impl Outgoing {
                 );
                 (code.0, FLAG_RESPONSE)
             }
+            Content::Sent { code, .. } => (code.0, FLAG_RESPONSE),
             Content::RegisterBroker { .. } => (RequestCode::REGISTER_BROKER.0, 0),
             Content::UnregisterBroker => (RequestCode::UNREGISTER_BROKER.0, 0),
             Content::ConsumersChanged { .. } => (RequestCode::NOTIFY_CONSUMER_IDS_CHANGED.0, FLAG_ONE_WAY),
@@ -258,7 +282,7 @@ impl Content {
                 fields.text("MSG_REGION", config.region_id.into());
                 fields.bool("TRACE_ON", config.trace_on);
             }
-            Self::Sent { queue_id, queue_offset, physical_offset, messages } => {
+            Self::Sent { queue_id, queue_offset, physical_offset, messages, .. } => {
                 fields.value("msgId", &mut |writer, _| put_ids(from, writer, *physical_offset, *messages));
                 let header = SendMessageResponseHeader {
                     msg_id: None,
@@ -337,7 +361,8 @@ fn put_ids(from: &Sources<'_, '_>, writer: &mut Writer<'_>, first: u64, messages
         OffsetMessageId { store_host: from.config.address, physical_offset }.write_to(writer);
         if messages > 1 {
             let size = from.log.bytes(next, 4).and_then(|bytes| stored::record_size(bytes).ok().flatten());
-            next = next.saturating_add(size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0));
+            let span = size.map_or(0, |size| from.log.span(size));
+            next = next.saturating_add(u64::try_from(span).unwrap_or(0));
         }
     }
 }

@@ -21,7 +21,7 @@ use rocketlite_core::wire::code::{RequestCode, ResponseCode};
 use rocketlite_core::wire::command::RemotingCommand;
 
 use crate::broker::{NoRoom, State};
-use crate::outgoing::{Content, Remark};
+use crate::outgoing::{Content, Remark, Wait};
 use crate::table::{Link, Name};
 
 /// A request and who made it.
@@ -95,13 +95,37 @@ pub(crate) fn command(state: &mut State<'_>, connection: ConnectionId, command: 
     }
     state.counters.requests = state.counters.requests.saturating_add(1);
     let request = Request { connection, command };
+    let before = state.log.max_offset();
+    state.answers_at_once = false;
     let content = match RequestCode(command.code) {
         RequestCode::PULL_MESSAGE | RequestCode::LITE_PULL_MESSAGE => pull_message::pull(state, &request),
         _ => Some(answer(state, &request)),
     };
     if let Some(content) = content {
-        state.respond(connection, command, content);
+        let wait = wait_for(state, RequestCode(command.code), before, &content);
+        state.respond(connection, command, content, wait);
     }
+}
+
+/// What an answer has to wait for: messages for the flush, changes that administrators make for a checkpoint.
+fn wait_for(state: &mut State<'_>, code: RequestCode, before: u64, content: &Content) -> Wait {
+    let since = state.now;
+    if state.storage.is_none() || matches!(content, Content::Failure { .. }) {
+        return Wait::Nothing;
+    }
+    let changes = matches!(
+        code,
+        RequestCode::UPDATE_AND_CREATE_TOPIC
+            | RequestCode::DELETE_TOPIC_IN_BROKER
+            | RequestCode::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP
+            | RequestCode::DELETE_SUBSCRIPTIONGROUP
+    );
+    if changes {
+        let checkpoint = state.want_checkpoint();
+        return checkpoint.map_or(Wait::Nothing, |checkpoint| Wait::Saved { checkpoint, since });
+    }
+    let end = state.log.max_offset();
+    if end > before && !state.answers_at_once { Wait::Stored { end, since } } else { Wait::Nothing }
 }
 
 /// Which part answers a request, by its code and nothing else. A pull may be answered later, so it is not among them.

@@ -10,6 +10,7 @@ mod locks;
 mod name_index;
 mod offsets;
 mod registrations;
+mod saved_topics;
 mod topics;
 
 pub use brokers::{BrokerTopic, RegisteredBroker};

@@ -32,6 +32,7 @@ impl State<'_> {
 
     /// A group with the settings that new ones have; if one of that name was deleted, its offsets are those of the new one.
     pub(crate) fn create_group(&mut self, name: &GroupName) -> Result<SlotId, NoRoom> {
+        self.note_change();
         let retry_max_times = self.config.retry_max_times;
         if let Some(id) = self.groups.find(name) {
             self.groups.restore(id, retry_max_times);
@@ -48,6 +49,7 @@ impl State<'_> {
 
     /// Forgets a group, how far it has come and which queues its members have.
     pub(crate) fn remove_group(&mut self, id: SlotId) {
+        self.note_change();
         self.groups.remove(id);
         self.offsets.forget(|entry| entry.group == id);
         self.locks.forget_of(Some(id), None);

@@ -14,7 +14,7 @@ use super::State;
 use super::store::Wanted;
 use crate::config::BrokerConfig;
 use crate::filter::tags_code;
-use crate::log::{AppendError, CommitLog};
+use crate::log::{AppendError, CommitLog, QueueEntry};
 use crate::table::{Name, Queue, TopicTable};
 
 /// The topic of what waits, with a queue for each level (`TopicValidator#RMQ_SYS_SCHEDULE_TOPIC`).
@@ -125,7 +125,7 @@ impl Delays {
         let messages = self.messages.saturating_add(waits.into());
         let bytes = self.bytes.saturating_add(if waits { wanted.len } else { 0 });
         // What is delivered may have a longer topic.
-        let longer = messages.saturating_mul(MAX_TOPIC_BYTES.saturating_sub(SCHEDULE_TOPIC.len()));
+        let longer = messages.saturating_mul(log.span(MAX_TOPIC_BYTES.saturating_sub(SCHEDULE_TOPIC.len())));
         let promised = bytes.saturating_add(longer);
         if messages == 0 {
             return Ok(());
@@ -174,7 +174,11 @@ impl State<'_> {
         for _ in 0..MAX_DELIVERED {
             let queue = self.topics.queue(topic, queue_id).copied()?;
             let entry = self.topics.entry(topic, queue_id, queue.min_offset())?;
-            let size = usize::try_from(entry.size).unwrap_or(0);
+            if entry.size == 0 || !self.log.is_sound(entry.physical_offset) {
+                self.give_up_delayed(topic, queue_id, queue.min_offset(), entry);
+                continue;
+            }
+            let size = self.log.span(usize::try_from(entry.size).unwrap_or(0));
             if let Ok((message, _)) = self.log.read(entry.physical_offset) {
                 let wait = self.left(message.store_timestamp, delay);
                 if !wait.is_zero() {
@@ -194,6 +198,16 @@ impl State<'_> {
             }
         }
         Some(self.now)
+    }
+
+    /// A message that waits cannot be delivered any more: its record is damaged.
+    fn give_up_delayed(&mut self, topic: SlotId, queue_id: i32, queue_offset: i64, entry: QueueEntry) {
+        if entry.size > 0 {
+            let size = u64::from(entry.size);
+            self.report_damage(&(entry.physical_offset..entry.physical_offset.saturating_add(size)));
+        }
+        self.delays.take(self.log.span(usize::try_from(entry.size).unwrap_or(0)));
+        self.topics.cut_queue_before(topic, queue_id, queue_offset.saturating_add(1));
     }
 
     /// How long a message has to wait yet. One that would have to longer than its delay was stored before the clock was

@@ -14,7 +14,7 @@ impl State<'_> {
     /// What the queue has for a pull (`DefaultMessageStore#getMessage`).
     pub(crate) fn look_up(&self, pull: &Pull) -> Pulled {
         let queue = self.topics.queue(pull.topic, pull.queue_id).copied().unwrap_or(Queue::EMPTY);
-        let (min, max) = (queue.min_offset(), queue.max_offset());
+        let (min, max) = (queue.min_offset(), self.visible_max(queue));
         let offset = pull.offset;
         let (status, next_begin_offset) = match () {
             () if max == 0 => (PullStatus::NoMessageInQueue { at_start: offset == 0 }, 0),
@@ -35,6 +35,7 @@ impl State<'_> {
             messages: heapless::Vec::new(),
             bytes: 0,
             oldest: 0,
+            damaged: None,
         };
         if status == PullStatus::NoMatchedMessage {
             self.collect(pull, &mut pulled);
@@ -46,8 +47,12 @@ impl State<'_> {
     fn collect(&self, pull: &Pull, pulled: &mut Pulled) {
         let wanted = usize::try_from(pull.max_messages).unwrap_or(0).clamp(1, MAX_PULL_MESSAGES);
         let entries = self.topics.entries_from(pull.topic, pull.queue_id, pull.offset);
-        for ((offset, entry), at) in entries.take(MAX_SCANNED).zip(0u16..) {
-            if pull.filter.matches(entry.tags_code) {
+        let visible = entries.take_while(|(offset, _)| *offset < pulled.max_offset);
+        for ((offset, entry), at) in visible.take(MAX_SCANNED).zip(0u16..) {
+            let wanted_too = entry.size > 0 && pull.filter.matches(entry.tags_code);
+            if wanted_too && !self.is_message(pull, offset, entry.physical_offset) {
+                pulled.damaged = pulled.damaged.or(Some((offset, entry)));
+            } else if wanted_too {
                 let size = usize::try_from(entry.size).unwrap_or(usize::MAX);
                 // The first one goes however large it is.
                 let bytes = pulled.bytes.saturating_add(size);
@@ -67,6 +72,27 @@ impl State<'_> {
         }
     }
 
+    /// Whether the record that the index names is that message, as it was stored. In memory nothing else can be.
+    fn is_message(&self, pull: &Pull, queue_offset: i64, physical_offset: u64) -> bool {
+        if self.storage.is_none() {
+            return true;
+        }
+        let topic = self.topics.get(pull.topic).map(crate::table::Topic::name);
+        self.log.sealed_at(physical_offset).is_some_and(|(message, ..)| {
+            (message.queue_id, message.queue_offset) == (pull.queue_id, queue_offset)
+                && topic == Some(message.topic)
+        })
+    }
+
+    /// Reports a damaged message that a pull came across; it is no more, so the next pull does not.
+    pub(crate) fn note_damaged(&mut self, pulled: &Pulled) {
+        if let Some((queue_offset, entry)) = pulled.damaged {
+            let end = entry.physical_offset.saturating_add(entry.size.into());
+            self.report_damage(&(entry.physical_offset..end));
+            self.topics.give_up(pulled.topic, pulled.queue_id, queue_offset);
+        }
+    }
+
     /// Counts messages that are handed out to a group.
     pub(crate) fn count_pulled(&mut self, group: SlotId, pulled: &Pulled) {
         let messages = u64::try_from(pulled.messages.len()).unwrap_or(0);
@@ -83,7 +109,9 @@ impl State<'_> {
         if self.held_pulls.is_empty() {
             return;
         }
-        let Some(max) = self.topics.queue(topic, queue_id).map(Queue::max_offset) else { return };
+        let Some(max) = self.topics.queue(topic, queue_id).map(|queue| self.visible_max(*queue)) else {
+            return;
+        };
         // One that finds no message with its tag goes on waiting, further on.
         loop {
             let Some(id) = self.held_pulls.find_of_queue(topic, queue_id, |held| held.pull.offset < max)
@@ -99,8 +127,8 @@ impl State<'_> {
     /// Answers a pull that waited if there is something for it or its time is over. Returns whether there was room.
     fn try_release(&mut self, id: SlotId, over: bool) -> bool {
         let Some(held) = self.held_pulls.get(id) else { return true };
-        let pulled = self.look_up(&held.pull);
-        let connection = held.connection;
+        let (pulled, connection) = (self.look_up(&held.pull), held.connection);
+        self.note_damaged(&pulled);
         if pulled.status == PullStatus::NoMatchedMessage && !over {
             let next = pulled.next_begin_offset;
             self.held_pulls.move_on(id, next);
@@ -142,7 +170,7 @@ impl State<'_> {
             let Some(held) = self.held_pulls.get(id).filter(|held| wanted(held, self.now)) else { continue };
             let over = self.now >= held.until;
             let (topic, queue_id) = (held.pull.topic, held.pull.queue_id);
-            let max = self.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
+            let max = self.topics.queue(topic, queue_id).map_or(0, |queue| self.visible_max(*queue));
             let gone = self.topics.get(topic).is_none();
             if over || gone || held.pull.offset != max {
                 self.try_release(id, over);

@@ -9,11 +9,12 @@ use rocketlite_core::{Address, Arena, ConnectionId, ConnectionRequest, Instant, 
 
 use super::delays::{Delays, MAX_LEVEL, SCHEDULE_TOPIC};
 use super::rates::Rates;
+use super::storage::Storage;
 use crate::config::{BrokerConfig, CLUSTER_QUEUES, ConfigError, ConfigProblem};
 use crate::event::{BrokerEvent, Counters, DisconnectReason, EventQueue, RegistrationFailure};
 use crate::log::{CommitLog, KeyIndex};
 use crate::memory::BrokerMemory;
-use crate::outgoing::{Content, Outgoing, Sources};
+use crate::outgoing::{Content, Outgoing, Sources, Wait};
 use crate::table::{
     BrokerTable, Client, ClientRole, ClientTable, ConnectionTable, GroupTable, HeldPullTable, Link,
     LockTable, Name, NewTopic, OffsetTable, Registration, TopicTable,
@@ -37,6 +38,12 @@ pub(crate) struct State<'m> {
     pub(crate) rng: Rng,
     pub(crate) ids: MessageIdGenerator,
     pub(crate) log: CommitLog<'m>,
+    /// What is known of the files that the log is in; `None` if it is in memory only.
+    pub(crate) storage: Option<Storage>,
+    /// Where the first record stands whose keys are not entered yet, after a restart.
+    pub(crate) keys_behind: Option<u64>,
+    /// Whether the sender that is served now does not want to wait for the disk.
+    pub(crate) answers_at_once: bool,
     pub(crate) delays: Delays,
     pub(crate) topics: TopicTable<'m>,
     pub(crate) clients: ClientTable<'m>,
@@ -70,14 +77,15 @@ pub(crate) struct State<'m> {
 }
 
 impl<'m> State<'m> {
-    /// The state at the start, in memory that was checked against the settings.
+    /// The state at the start but for the topics that are always there, in memory that was checked against the settings.
     pub(crate) fn new(
         config: BrokerConfig<'m>,
         memory: BrokerMemory<'m>,
+        log: CommitLog<'m>,
         clock: WallClock,
         seed: u64,
     ) -> Result<Self, ConfigError> {
-        let BrokerMemory { log, connections, outgoing, name_servers, scratch, events, .. } = memory;
+        let BrokerMemory { connections, outgoing, name_servers, scratch, events, .. } = memory;
         let BrokerMemory { topics, topic_index, queues, index, clients, client_index, .. } = memory;
         let BrokerMemory { groups, group_index, subscriptions, subscription_index, .. } = memory;
         let BrokerMemory { offsets, offset_index, locks, lock_index, held_pulls, held_pull_index, .. } =
@@ -90,14 +98,17 @@ impl<'m> State<'m> {
         let seeds: [u64; 7] = core::array::from_fn(|_| rng.next_u64());
         let name_servers = name_servers.get_mut(..config.name_servers.len()).unwrap_or_default();
         name_servers.fill(Registration::EMPTY);
-        let mut state = Self {
+        Ok(Self {
             address: address_of(config.address)?,
             clock,
             started: clock.unix_millis(Instant::ZERO),
             now: Instant::ZERO,
             ids: MessageIdGenerator::new(config.address.ip(), process, loader),
-            delays: Delays::new(&config, log.len(), scratch.len()),
-            log: CommitLog::new(log, config.when_full),
+            delays: Delays::new(&config, log.capacity(), scratch.len()),
+            storage: None,
+            keys_behind: None,
+            answers_at_once: false,
+            log,
             topics: TopicTable::new(topics, topic_index, queues, index, seeds[0]),
             clients: ClientTable::new(clients, client_index, seeds[1]),
             brokers: BrokerTable::new(brokers, broker_topics, broker_topic_index, seeds[2]),
@@ -122,9 +133,7 @@ impl<'m> State<'m> {
             is_shutting_down: false,
             rng,
             config,
-        };
-        state.create_built_in_topics();
-        Ok(state)
+        })
     }
 
     /// Takes note of the time.
@@ -169,11 +178,12 @@ impl<'m> State<'m> {
             self.events.push(BrokerEvent::TopicCreated { topic, queues: new.write_queue_nums });
         }
         self.tell_name_servers();
+        self.note_change();
         Some(id)
     }
 
     /// The topics of `TopicConfigManager` that clients ask for. There is room for them.
-    fn create_built_in_topics(&mut self) {
+    pub(super) fn create_built_in_topics(&mut self) {
         let all = PERM_READ | PERM_WRITE | PERM_INHERIT;
         let (cluster, broker) = (self.config.cluster_name, self.config.broker_name);
         let template = self.config.auto_create_topics.then_some(TEMPLATE_TOPIC);
@@ -290,6 +300,7 @@ impl<'m> State<'m> {
         connection: ConnectionId,
         request: &rocketlite_core::wire::command::RemotingCommand<'_>,
         content: Content,
+        wait: Wait,
     ) {
         if let Content::Failure { code, .. } = content {
             self.reject(connection, RequestCode(request.code), code);
@@ -298,7 +309,8 @@ impl<'m> State<'m> {
             let body = content.body();
             self.connections.bodies_mut().free(body);
         } else {
-            let sent = self.send(connection, Outgoing::new(request.serialize_type, request.opaque, content));
+            let frame = Outgoing::new(request.serialize_type, request.opaque, content);
+            let sent = self.send(connection, Outgoing { wait, ..frame });
             debug_assert!(sent, "no room was kept for an answer");
         }
     }

@@ -9,7 +9,7 @@ use crate::event::BrokerEvent;
 use crate::log::{AppendError, QueueEntry};
 use crate::table::{Queue, TopicTable};
 
-/// What room is made for: messages of one queue whose records have `len` bytes together.
+/// What room is made for: messages of one queue whose records take `len` bytes of the log together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     pub(crate) topic: SlotId,
@@ -38,14 +38,20 @@ impl State<'_> {
             self.counters.evicted_bytes = self.counters.evicted_bytes.saturating_add(bytes);
             self.events.push(BrokerEvent::Evicted { messages, bytes });
         }
-        made?;
         // Everything that had to go has gone.
-        self.log.reserve(wanted.len, &mut |_, _| {})
+        let reserved = made.and_then(|()| self.log.reserve(wanted.len, &mut |_, _| {}));
+        if let (Err(AppendError::Unflushed), Some(storage)) = (&reserved, &mut self.storage) {
+            storage.wants_room = true;
+        }
+        reserved
     }
 
     /// Whether there can be room, before anything goes for it.
     fn check_room(&self, wanted: &Wanted, source: Option<u64>) -> Result<(), AppendError> {
         let (log, delays) = (&self.log, &self.delays);
+        if self.storage.as_ref().is_some_and(|storage| storage.has_failed) {
+            return Err(AppendError::StorageFailed);
+        }
         if wanted.len > log.capacity() {
             return Err(AppendError::TooLarge { capacity: log.capacity() });
         }
@@ -55,8 +61,8 @@ impl State<'_> {
         }
         match self.config.when_full {
             WhenFull::Evict => {
-                let of_source = source.and_then(|at| log.read(at).ok()).map_or(0, |(_, size)| size);
-                let kept = delays.bytes.saturating_add(of_source);
+                let of_source = source.and_then(|at| log.read(at).ok()).map_or(0, |(_, size)| log.span(size));
+                let kept = delays.bytes.saturating_add(of_source).saturating_add(self.margin());
                 if wanted.len.saturating_add(kept) > log.capacity() { Err(AppendError::Full) } else { Ok(()) }
             }
             // What nobody makes room for later has to have it now.
@@ -82,6 +88,7 @@ impl State<'_> {
             match self.let_oldest_go(source, gone) {
                 Some(Fate::Evicted) => stayed = 0,
                 Some(Fate::Kept) => stayed = stayed.saturating_add(1),
+                None if self.log.is_behind() => return Err(AppendError::Unflushed),
                 None => return Err(AppendError::IndexFull),
             }
         }
@@ -89,10 +96,12 @@ impl State<'_> {
         // has to; all the rest is free then, and `check_room` has found that enough. That takes less than two laps.
         let laps = u64::try_from(self.log.capacity()).unwrap_or(u64::MAX).saturating_mul(2);
         let bound = self.log.max_offset().saturating_add(laps);
-        while evicts && self.log.lacks_room(wanted.len) {
+        let len = wanted.len.saturating_add(self.margin());
+        while evicts && self.log.lacks_room(len) {
             if self.log.max_offset() > bound || self.let_oldest_go(source, gone).is_none() {
-                debug_assert!(false, "there was room");
-                return Err(AppendError::Full);
+                debug_assert!(self.storage.is_some(), "there was room");
+                // What stays could not move on yet.
+                return Err(AppendError::Unflushed);
             }
         }
         Ok(())
@@ -101,10 +110,17 @@ impl State<'_> {
     /// Lets the oldest record go, or makes it the newest if it has to stay. `None` if there is no record.
     fn let_oldest_go(&mut self, source: &mut Option<u64>, gone: &mut Gone) -> Option<Fate> {
         let Self { log, topics, delays, .. } = self;
-        let (oldest, _) = log.oldest()?;
         let from = log.min_offset();
+        if log.oldest().is_none() && from < log.max_offset() {
+            let damaged = log.skip_damaged();
+            self.report_damage(&damaged);
+            return Some(Fate::Evicted);
+        }
+        let (oldest, _) = log.oldest()?;
         let is_source = *source == Some(from);
-        if !is_source && !delays.has(topics, &oldest, from) {
+        // What is damaged is not made to look sound by being written anew.
+        let stays = is_source || delays.has(topics, &oldest, from);
+        if !stays || !log.is_sound(from) {
             log.evict_oldest(&mut |evicted, size| gone.forget(topics, evicted, size));
             return Some(Fate::Evicted);
         }
@@ -132,7 +148,7 @@ impl State<'_> {
     ) -> Result<(), AppendError> {
         let physical_offset = self.log.push(record)?;
         self.enter(topic, record.queue_id, physical_offset, record.encoded_len(), tags_code);
-        self.index_keys(record, physical_offset);
+        self.enter_keys(record, physical_offset);
         Ok(())
     }
 
@@ -151,12 +167,13 @@ impl State<'_> {
         let body_len = self.log.read(source).map_or(0, |(source, _)| source.body.len());
         let (queue_id, len) = (record.queue_id, record.encoded_len().saturating_add(body_len));
         let mut source = Some(source);
-        self.reserve_beside(&Wanted { topic, queue_id, messages: 1, len }, &mut source)?;
+        let span = self.log.span(len);
+        self.reserve_beside(&Wanted { topic, queue_id, messages: 1, len: span }, &mut source)?;
         let queue_offset = self.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
         let record = StoredMessage { queue_offset, ..*record };
         let physical_offset = self.log.push_with_body_of(&record, source.unwrap_or(u64::MAX))?;
         self.enter(topic, queue_id, physical_offset, len, tags_code);
-        self.index_keys(&record, physical_offset);
+        self.enter_keys(&record, physical_offset);
         self.release_pulls(topic, queue_id);
         Ok(())
     }
@@ -166,7 +183,7 @@ impl State<'_> {
         let entry = QueueEntry { physical_offset, size: u32::try_from(len).unwrap_or(u32::MAX), tags_code };
         self.topics.push(topic, queue_id, entry);
         if self.delays.topic == Some(topic) {
-            self.delays.add(self.now, queue_id, len);
+            self.delays.add(self.now, queue_id, self.log.span(len));
         }
         self.counters.stored_messages = self.counters.stored_messages.saturating_add(1);
         let bytes = u64::try_from(len).unwrap_or(u64::MAX);

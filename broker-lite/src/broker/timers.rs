@@ -32,6 +32,8 @@ impl Broker<'_> {
         }
         self.state.rates.sample(now, &self.state.counters);
         self.state.expire_pulls();
+        // Some may have waited for the disk long enough.
+        self.state.connections.wake_waiting();
         while let Some(client) = self.state.clients.remove_expired(now, self.state.config.client_timeout) {
             self.state.client_gone(&client);
         }
@@ -86,6 +88,8 @@ impl State<'_> {
             return Some(self.now);
         }
         let tick = self.next_tick.filter(|_| !self.connections.is_empty());
-        [tick, self.next_registration(), self.delays.next].into_iter().flatten().min()
+        let keys = self.keys_behind.map(|_| self.now);
+        let storage = self.next_storage_timeout();
+        [tick, self.next_registration(), self.delays.next, keys, storage].into_iter().flatten().min()
     }
 }

@@ -23,6 +23,7 @@ impl State<'_> {
             self.events.push(BrokerEvent::TopicUpdated { topic, queues: new.write_queue_nums });
         }
         self.tell_name_servers();
+        self.note_change();
         true
     }
 
@@ -36,6 +37,7 @@ impl State<'_> {
             self.events.push(BrokerEvent::TopicDeleted { topic });
         }
         self.tell_name_servers();
+        self.note_change();
         self.pulls_wait = true;
         self.retry_pulls();
     }

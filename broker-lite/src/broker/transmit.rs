@@ -4,7 +4,8 @@ use rocketlite_core::ConnectionId;
 use rocketlite_core::wire::cursor::Writer;
 
 use super::State;
-use crate::outgoing::Content;
+use super::storage::{Readiness, without_disk};
+use crate::outgoing::{Content, Wait};
 
 impl State<'_> {
     /// Fills `buffer` with what waits for `connection`: the rest of a frame that was begun, then as many as fit, the last
@@ -19,6 +20,9 @@ impl State<'_> {
         let mut written = written;
         while writer.position() < end {
             if written == 0 {
+                if !self.settle_wait(connection) {
+                    break;
+                }
                 self.prepare_front(connection);
             }
             let Some((frame, _)) = self.connections.front(connection) else { break };
@@ -39,6 +43,29 @@ impl State<'_> {
             self.counters.transmitted_bytes = self.counters.transmitted_bytes.saturating_add(filled);
         }
         Some(filled)
+    }
+
+    /// Whether the first frame has waited for the disk for long enough. If that was in vain, it says something else.
+    fn settle_wait(&mut self, connection: ConnectionId) -> bool {
+        let Some(wait) = self.connections.front(connection).map(|(frame, _)| frame.wait) else { return true };
+        if wait == Wait::Nothing {
+            return true;
+        }
+        let readiness = self.readiness(wait);
+        if readiness == Readiness::NotYet {
+            self.connections.set_waits(connection);
+            return false;
+        }
+        let Some(frame) = self.connections.front_mut(connection) else { return true };
+        frame.wait = Wait::Nothing;
+        if readiness != Readiness::Ready {
+            let content = core::mem::replace(&mut frame.content, Content::Success);
+            let content = without_disk(content, readiness);
+            if let Some(frame) = self.connections.front_mut(connection) {
+                frame.content = content;
+            }
+        }
+        true
     }
 
     /// Settles what the first frame says, which no byte was written of.

@@ -7,6 +7,7 @@ use rocketlite_core::message::OverLimit;
 use rocketlite_core::message::stored::{MAGIC_AT, MAGIC_V1, PHYSICAL_OFFSET_AT, StoredMessage};
 use rocketlite_core::wire::cursor::Writer;
 
+use super::seal::Seal;
 use crate::config::WhenFull;
 
 /// Stored messages in the order they came, over memory the caller named.
@@ -14,20 +15,89 @@ use crate::config::WhenFull;
 /// Physical offsets only grow; a record stands at its offset modulo the capacity, in the stored-message layout, so
 /// what is read is what is sent. A record never wraps: what a lap has left is filled with the reference's
 /// blank marker (`CommitLog.BLANK_MAGIC_CODE`), or left alone if it is shorter than the marker.
+///
+/// In a log that outlives its broker each record has a [`Seal`] behind it and stands at a multiple of 8, and bytes of
+/// old records are only written over when it is on stable storage that they are old.
 #[derive(Debug)]
 pub struct CommitLog<'m> {
-    memory: &'m mut [u8],
+    pub(super) memory: &'m mut [u8],
     when_full: WhenFull,
+    /// What records are sealed with, if they are.
+    pub(super) seal: Option<Seal>,
+    /// The physical offset that stands at the beginning of the memory.
+    pub(super) base: u64,
     /// Where the oldest record stands, or `max_offset` if there is none.
-    min_offset: u64,
+    pub(super) min_offset: u64,
     /// Where the newest record ends.
-    max_offset: u64,
+    pub(super) max_offset: u64,
+    /// Bytes before it may be written over; never more than `min_offset`, and always that without seals.
+    floor: u64,
 }
 
 impl<'m> CommitLog<'m> {
     /// An empty log over `memory`, whose length is its capacity.
     pub const fn new(memory: &'m mut [u8], when_full: WhenFull) -> Self {
-        Self { memory, when_full, min_offset: 0, max_offset: 0 }
+        Self { memory, when_full, seal: None, base: 0, min_offset: 0, max_offset: 0, floor: 0 }
+    }
+
+    /// A log over memory that holds records from before, those from `min_offset` to `max_offset`; `base` is the offset
+    /// that stands at its beginning.
+    pub(crate) fn sealed(
+        memory: &'m mut [u8],
+        when_full: WhenFull,
+        seal: Seal,
+        base: u64,
+        offsets: Range<u64>,
+    ) -> Self {
+        let capacity = memory.len() & !(ALIGNMENT - 1);
+        let memory = memory.get_mut(..capacity).unwrap_or_default();
+        let (min_offset, max_offset) = (offsets.start, offsets.end);
+        Self { memory, when_full, seal: Some(seal), base, min_offset, max_offset, floor: min_offset }
+    }
+
+    /// Bytes of the log that a record of `len` bytes takes.
+    pub(crate) const fn span(&self, len: usize) -> usize {
+        if self.seal.is_none() {
+            return len;
+        }
+        len.saturating_add(Seal::BYTES + ALIGNMENT - 1) & !(ALIGNMENT - 1)
+    }
+
+    /// It is on stable storage that everything before `floor` is old.
+    pub(crate) fn reclaim(&mut self, floor: u64) {
+        self.floor = self.floor.max(floor.min(self.min_offset));
+    }
+
+    /// Whether that would make room.
+    pub(crate) const fn can_reclaim(&self, floor: u64) -> bool {
+        self.seal.is_some() && self.floor < floor
+    }
+
+    /// Whether records of `len` bytes together would be written over bytes of which it is not on stable storage that they
+    /// are old.
+    pub(crate) fn is_blocked(&self, len: usize) -> bool {
+        let (_, keep) = self.place_for(len);
+        self.seal.is_some() && self.floor < keep && self.floor < self.max_offset
+    }
+
+    /// Takes over the records that stand between these offsets.
+    pub(crate) fn adopt(&mut self, offsets: Range<u64>) {
+        (self.min_offset, self.max_offset, self.floor) = (offsets.start, offsets.end, offsets.start);
+    }
+
+    /// The part of what stands from `from` on that can be written to a file in one piece: its place, its bytes, and where
+    /// it ends.
+    pub(crate) fn part(&self, from: u64) -> Option<(usize, &[u8], u64)> {
+        let left = usize::try_from(self.max_offset.checked_sub(from)?).ok()?;
+        let len = left.min(self.left_in_lap(from));
+        let place = self.place(from);
+        let bytes = self.memory.get(place..place.checked_add(len)?).filter(|bytes| !bytes.is_empty())?;
+        Some((place, bytes, from.saturating_add(to_u64(len))))
+    }
+
+    /// Whether anything can be reclaimed.
+    pub(crate) const fn is_behind(&self) -> bool {
+        self.seal.is_some() && self.floor < self.min_offset
     }
 
     /// Bytes that it can hold.
@@ -65,6 +135,9 @@ impl<'m> CommitLog<'m> {
             let (_, keep) = self.place_for(len);
             self.evict_before(keep, evicted);
         }
+        if self.is_blocked(len) {
+            return Err(AppendError::Unflushed);
+        }
         let start = self.begin(len);
         // An empty log begins where the next record will stand.
         self.min_offset = self.skip_blank(self.min_offset);
@@ -92,15 +165,20 @@ impl<'m> CommitLog<'m> {
     /// Makes the oldest record the newest: it stands at another physical offset then, which is returned, and nothing
     /// else goes. `None` if there is no record.
     ///
-    /// There is always room for it. Either the oldest record stands before the end of the lap that the log ends in: then
+    /// Without seals there is always room for it. Either the oldest record stands before the end of the lap that the log ends in: then
     /// from the log's end on there are at least the record's own bytes in that lap. Or it stands in
     /// the next lap: then everything before it there is free, and what the present lap has left too. In both
-    /// cases the bytes it goes to are free or its own, and those before its own, so that `copy_within` may move it.
+    /// cases the bytes it goes to are free or its own, and those before its own, so that `copy_within` may move it. With
+    /// seals the bytes it goes to have to be free: `None` if they are not yet.
     pub fn requeue_oldest(&mut self) -> Option<u64> {
         let (_, size) = self.oldest()?;
+        let span = self.span(size);
+        if self.is_blocked(span) {
+            return None;
+        }
         let (from, old_end) = (self.min_offset, self.max_offset);
-        let after = self.skip_blank(from.saturating_add(to_u64(size)));
-        let start = self.begin(size);
+        let after = self.skip_blank(from.saturating_add(to_u64(span)));
+        let start = self.begin(span);
         let physical_offset = i64::try_from(start).ok()?;
         let (from, to) = (self.place(from), self.place(start));
         let source = from..from.checked_add(size)?;
@@ -112,7 +190,8 @@ impl<'m> CommitLog<'m> {
         if let Some(place) = self.memory.get_mut(offset_at..offset_at.saturating_add(8)) {
             place.copy_from_slice(&physical_offset.to_be_bytes());
         }
-        self.max_offset = start.saturating_add(to_u64(size));
+        self.put_seal(to..to.saturating_add(span), size);
+        self.max_offset = start.saturating_add(to_u64(span));
         self.min_offset = if after == old_end { start } else { after };
         Some(start)
     }
@@ -124,11 +203,13 @@ impl<'m> CommitLog<'m> {
     /// If there is no such room, or the record has a field that the layout has no room for.
     pub fn push(&mut self, message: &StoredMessage<'_>) -> Result<u64, AppendError> {
         let len = message.encoded_len();
-        let (physical_offset, place) = self.next_place(len)?;
-        let room = self.memory.get_mut(place).unwrap_or_default();
+        let span = self.span(len);
+        let (physical_offset, place) = self.next_place(span)?;
+        let room = self.memory.get_mut(place.clone()).unwrap_or_default();
         let message = StoredMessage { physical_offset, ..*message };
         message.encode(&mut Writer::new(room)).map_err(AppendError::OverLimit)?;
-        Ok(self.end(len))
+        self.put_seal(place, len);
+        Ok(self.end(span))
     }
 
     /// As [`CommitLog::push`], with the body of the record at `source` instead of the message's own, which has to be
@@ -145,7 +226,8 @@ impl<'m> CommitLog<'m> {
             .read(source)
             .map(|(source, size)| (source.body.len(), size))
             .map_err(|_| AppendError::NoSource)?;
-        let (physical_offset, place) = self.next_place(message.encoded_len().saturating_add(body_len))?;
+        let span = self.span(message.encoded_len().saturating_add(body_len));
+        let (physical_offset, place) = self.next_place(span)?;
         let from = self.place(source);
         // What is reserved and the source, which is stored, have no byte in common, so memory is cut between them.
         let cut = if from < place.start { place.start } else { from };
@@ -153,14 +235,15 @@ impl<'m> CommitLog<'m> {
         let (source, room) = if from < place.start {
             (low.get(from..), high.get_mut(..place.len()))
         } else {
-            (high.get(..), low.get_mut(place))
+            (high.get(..), low.get_mut(place.clone()))
         };
         let record = source.and_then(|bytes| bytes.get(..source_size)).unwrap_or_default();
         let (record, _) = StoredMessage::decode(record).map_err(|_| AppendError::NoSource)?;
         let message = StoredMessage { physical_offset, body: record.body, ..*message };
         let len = message.encoded_len();
         message.encode(&mut Writer::new(room.unwrap_or_default())).map_err(AppendError::OverLimit)?;
-        Ok(self.end(len))
+        self.put_seal(place, len);
+        Ok(self.end(span))
     }
 
     /// Appends one record and returns its physical offset: [`CommitLog::reserve`] and [`CommitLog::push`].
@@ -172,7 +255,7 @@ impl<'m> CommitLog<'m> {
         message: &StoredMessage<'_>,
         evicted: &mut dyn FnMut(&StoredMessage<'_>, usize),
     ) -> Result<u64, AppendError> {
-        self.reserve(message.encoded_len(), evicted)?;
+        self.reserve(self.span(message.encoded_len()), evicted)?;
         self.push(message)
     }
 
@@ -240,6 +323,9 @@ impl<'m> CommitLog<'m> {
     fn next_place(&self, len: usize) -> Result<(i64, Range<usize>), AppendError> {
         let start = self.max_offset;
         let used = usize::try_from(start.saturating_sub(self.min_offset)).unwrap_or(usize::MAX);
+        if self.is_blocked(len) {
+            return Err(AppendError::Unflushed);
+        }
         if len > self.left_in_lap(start) || len > self.capacity().saturating_sub(used) {
             return Err(AppendError::Full);
         }
@@ -259,14 +345,17 @@ impl<'m> CommitLog<'m> {
     fn evict_before(&mut self, keep: u64, evicted: &mut dyn FnMut(&StoredMessage<'_>, usize)) {
         while self.min_offset < keep && self.min_offset < self.max_offset {
             let Ok((message, size)) = self.read(self.min_offset) else {
-                // Cannot be: the log holds what it wrote. Giving up all of it is the one safe thing to do.
-                debug_assert!(false, "no record at {}", self.min_offset);
-                self.min_offset = self.max_offset;
-                return;
+                // Without seals this cannot be: the log holds what it wrote.
+                debug_assert!(self.seal.is_some(), "no record at {}", self.min_offset);
+                self.skip_damaged();
+                continue;
             };
             evicted(&message, size);
-            let next = self.min_offset.saturating_add(to_u64(size));
+            let next = self.min_offset.saturating_add(to_u64(self.span(size)));
             self.min_offset = self.skip_blank(next);
+        }
+        if self.seal.is_none() {
+            self.floor = self.min_offset;
         }
     }
 
@@ -280,12 +369,20 @@ impl<'m> CommitLog<'m> {
         if left < BLANK_BYTES {
             return next_lap.min(self.max_offset);
         }
-        match self.bytes(physical_offset, BLANK_BYTES) {
-            Some([_, _, _, _, magic @ ..]) if *magic == BLANK_MAGIC.to_be_bytes() => {
-                next_lap.min(self.max_offset)
-            }
-            _ => physical_offset,
+        match self.blank_at(physical_offset) {
+            // The laps of a log that was made larger had other ends.
+            Some(len) if self.seal.is_some() => physical_offset.saturating_add(len).min(self.max_offset),
+            Some(_) => next_lap.min(self.max_offset),
+            None => physical_offset,
         }
+    }
+
+    /// How long the blank is that stands there.
+    pub(super) fn blank_at(&self, physical_offset: u64) -> Option<u64> {
+        let place = self.place(physical_offset);
+        let marker = self.memory.get(place..)?.first_chunk::<BLANK_BYTES>()?;
+        let [a, b, c, d, magic @ ..] = *marker;
+        (magic == BLANK_MAGIC.to_be_bytes()).then_some(u64::from(u32::from_be_bytes([a, b, c, d])))
     }
 
     /// Marks the rest of the lap, `left` bytes, as blank.
@@ -298,13 +395,14 @@ impl<'m> CommitLog<'m> {
         }
     }
 
-    fn place(&self, physical_offset: u64) -> usize {
-        let place = physical_offset.checked_rem(to_u64(self.capacity())).unwrap_or(0);
+    pub(super) fn place(&self, physical_offset: u64) -> usize {
+        let distance = physical_offset.saturating_sub(self.base);
+        let place = distance.checked_rem(to_u64(self.capacity())).unwrap_or(0);
         usize::try_from(place).unwrap_or(0)
     }
 
     /// Bytes from `physical_offset` to the end of its lap.
-    fn left_in_lap(&self, physical_offset: u64) -> usize {
+    pub(super) fn left_in_lap(&self, physical_offset: u64) -> usize {
         self.capacity().saturating_sub(self.place(physical_offset))
     }
 }
@@ -313,10 +411,13 @@ impl<'m> CommitLog<'m> {
 const BLANK_MAGIC: i32 = -875_286_124;
 const BLANK_BYTES: usize = 8;
 
+/// Sealed records stand at multiples of it, so that what a lap has left always has room for the marker.
+pub(super) const ALIGNMENT: usize = 8;
+
 // A record is never taken for a blank, nor is its beginning.
 const _: () = assert!(BLANK_MAGIC != MAGIC_V1 && MAGIC_AT == 4);
 
-fn to_u64(len: usize) -> u64 {
+pub(super) fn to_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
@@ -331,9 +432,23 @@ impl<'l> Iterator for Records<'l, '_> {
     type Item = StoredMessage<'l>;
 
     fn next(&mut self) -> Option<StoredMessage<'l>> {
-        let (message, size) = self.log.read(self.next).ok()?;
-        self.next = self.log.skip_blank(self.next.saturating_add(to_u64(size)));
+        let (message, size) = match self.log.read(self.next) {
+            Ok(record) => record,
+            Err(ReadError::NoRecord) => {
+                self.next = self.log.next_sound(self.next, self.log.max_offset);
+                self.log.read(self.next).ok()?
+            }
+            Err(_) => return None,
+        };
+        self.next = self.log.skip_blank(self.next.saturating_add(to_u64(self.log.span(size))));
         Some(message)
+    }
+}
+
+impl Records<'_, '_> {
+    /// Where the next record stands, if there is one.
+    pub(crate) const fn position(&self) -> u64 {
+        self.next
     }
 }
 
@@ -344,6 +459,10 @@ impl<'l> Iterator for Records<'l, '_> {
 pub enum AppendError {
     /// There is no room, and what is stored is kept.
     Full,
+    /// The disk has failed.
+    StorageFailed,
+    /// There will be room when it is on stable storage that old records went.
+    Unflushed,
     /// More than the whole log.
     TooLarge {
         /// Bytes that the log can hold.
@@ -362,6 +481,8 @@ pub enum AppendError {
 impl fmt::Display for AppendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::StorageFailed => f.write_str("the disk has failed"),
+            Self::Unflushed => f.write_str("old records went, but that is not on stable storage yet"),
             Self::Full => f.write_str("the log is full"),
             Self::TooLarge { capacity } => write!(f, "larger than the log, which has {capacity} bytes"),
             Self::IndexFull => f.write_str("the index of the queues is full"),

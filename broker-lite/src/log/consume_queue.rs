@@ -1,5 +1,9 @@
 //! Which record is the n-th of its queue: the index that consumers read by (`ConsumeQueue`).
 
+use serde::{Deserialize, Serialize};
+
+use super::index_chunk::{self, ChunkHead, IndexChunk};
+
 /// Messages of one queue in one chunk.
 pub(crate) const CHUNK_ENTRIES: usize = 16;
 const CHUNK_SPAN: i64 = 16;
@@ -9,49 +13,17 @@ const CHUNK_SPAN: i64 = 16;
 pub(crate) struct QueueEntry {
     /// The record's place in the log.
     pub(crate) physical_offset: u64,
-    /// The record's size.
+    /// The record's size; 0 if the record was damaged, so that there is no message.
     pub(crate) size: u32,
     /// The hash of its tag, see [`tags_code`](crate::filter::tags_code).
     pub(crate) tags_code: i32,
 }
 
-/// A piece of the index of one queue: 16 messages. A driver only makes room for it.
-#[derive(Debug, Clone)]
-pub struct IndexChunk {
-    /// Which piece of its queue it is: queue offset / 16.
-    number: i64,
-    /// A piece far before it, and that piece's number.
-    jump_number: i64,
-    jump: Link,
-    /// The pieces before and after it.
-    before: Link,
-    after: Link,
-    entries: [QueueEntry; CHUNK_ENTRIES],
-}
-
 /// A place among the chunks, one more than its index; 0 is none, so that memory without content is all zero.
-type Link = u32;
-
-impl IndexChunk {
-    /// An unused one.
-    pub const EMPTY: Self = Self {
-        number: 0,
-        jump_number: 0,
-        jump: 0,
-        before: 0,
-        after: 0,
-        entries: [QueueEntry { physical_offset: 0, size: 0, tags_code: 0 }; CHUNK_ENTRIES],
-    };
-}
-
-impl Default for IndexChunk {
-    fn default() -> Self {
-        Self::EMPTY
-    }
-}
+pub(super) type Link = u32;
 
 /// Where the index of a queue begins and ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct ConsumeQueue {
     first: Link,
     last: Link,
@@ -74,11 +46,87 @@ pub(crate) struct ConsumeQueues<'m> {
     free_count: usize,
     /// Chunks from here on were never used.
     unused: usize,
+    /// Chunks that changed and have to be saved: two lists, those that changed since the index was last saved, and those
+    /// that did between that and the time before. `None` if it is not saved at all.
+    unsaved: Option<Unsaved>,
+}
+
+/// The first chunks of both lists.
+#[derive(Debug, Clone, Copy)]
+struct Unsaved {
+    first: [Link; 2],
+    /// Which list is that of what changes now.
+    now: usize,
+}
+
+/// The end of a list of chunks to save: no chunk has so high a place, and 0 is not in any list.
+const END: Link = Link::MAX;
+
+/// What is known of the chunks beside their content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct ChunkPool {
+    pub(crate) free: Link,
+    pub(crate) free_count: usize,
+    pub(crate) unused: usize,
 }
 
 impl<'m> ConsumeQueues<'m> {
     pub(crate) const fn new(chunks: &'m mut [IndexChunk]) -> Self {
-        Self { chunks, free: 0, free_count: 0, unused: 0 }
+        Self { chunks, free: 0, free_count: 0, unused: 0, unsaved: None }
+    }
+
+    /// What is known of the chunks beside their content.
+    pub(crate) const fn pool(&self) -> ChunkPool {
+        ChunkPool { free: self.free, free_count: self.free_count, unused: self.unused }
+    }
+
+    /// Goes on with chunks that were saved, and saves what changes. Returns whether all of them are as they were saved; if
+    /// not, nothing is in use.
+    pub(crate) fn restore(&mut self, pool: Option<ChunkPool>, crc32: fn(&[u8]) -> u32) -> bool {
+        let used = pool.and_then(|pool| self.chunks.get(..pool.unused));
+        let sound = used.is_some_and(|used| used.iter().all(|chunk| index_chunk::is_sound(chunk, crc32)));
+        let ChunkPool { free, free_count, unused } = pool.filter(|_| sound).unwrap_or_default();
+        (self.free, self.free_count, self.unused) = (free, free_count, unused);
+        let used = self.chunks.len().min(unused);
+        if !sound {
+            self.chunks.fill(index_chunk::EMPTY_CHUNK);
+        }
+        self.unsaved = Some(Unsaved { first: [END; 2], now: 0 });
+        // Of the two places where it is saved only one has these, so all have to be saved once to each.
+        for place in 1..=Link::try_from(used).unwrap_or(0) {
+            self.note_unsaved(place, 1);
+        }
+        sound
+    }
+
+    /// Hands out all chunks that changed since the time before the last, each with its index, as they are to be saved: the
+    /// index is saved to two places in turn.
+    pub(crate) fn save(&mut self, crc32: fn(&[u8]) -> u32, put: &mut dyn FnMut(usize, &IndexChunk)) {
+        let Some(unsaved) = self.unsaved else { return };
+        let (now, before) = (unsaved.now, 1usize.saturating_sub(unsaved.now));
+        for list in [now, before] {
+            let mut link = unsaved.first.get(list).copied().unwrap_or(END);
+            while let Some(chunk) = self.chunk(link) {
+                let in_both = list == before && index_chunk::next_unsaved(chunk, now) != 0;
+                if !in_both {
+                    let index = usize::try_from(link).unwrap_or(0).saturating_sub(1);
+                    put(index, &index_chunk::saved(chunk, crc32));
+                }
+                let next = index_chunk::next_unsaved(chunk, list);
+                if list == before
+                    && let Some(chunk) = self.place_mut(link)
+                {
+                    index_chunk::set_next_unsaved(chunk, before, 0);
+                }
+                link = next;
+            }
+        }
+        if let Some(unsaved) = &mut self.unsaved {
+            unsaved.now = before;
+            if let Some(first) = unsaved.first.get_mut(before) {
+                *first = END;
+            }
+        }
     }
 
     /// Whether `messages` more of a queue fit behind the queue offset `max_offset`.
@@ -86,7 +134,7 @@ impl<'m> ConsumeQueues<'m> {
         let (begun, _) = split(max_offset);
         let (end, place) = split(max_offset.saturating_add(messages.into()));
         let mut wanted = end.saturating_sub(begun).saturating_add((place > 0).into());
-        if self.chunk(queue.last).is_some_and(|last| last.number == begun) {
+        if self.head(queue.last).is_some_and(|last| last.number == begun) {
             wanted = wanted.saturating_sub(1);
         }
         usize::try_from(wanted).is_ok_and(|wanted| wanted <= self.free_chunks())
@@ -126,14 +174,14 @@ impl<'m> ConsumeQueues<'m> {
     /// Enters the message with `queue_offset`, the one after the last. [`ConsumeQueues::has_room`] was asked before.
     pub(crate) fn push(&mut self, queue: &mut ConsumeQueue, queue_offset: i64, entry: QueueEntry) {
         let (number, place) = split(queue_offset);
-        if self.chunk(queue.last).is_none_or(|last| last.number != number)
+        if self.head(queue.last).is_none_or(|last| last.number != number)
             && self.extend(queue, number).is_none()
         {
             debug_assert!(false, "no room was kept in the index");
             return;
         }
-        if let Some(slot) = self.chunk_mut(queue.last).and_then(|chunk| chunk.entries.get_mut(place)) {
-            *slot = entry;
+        if let Some(chunk) = self.chunk_mut(queue.last) {
+            index_chunk::set_entry(chunk, place, entry);
         }
     }
 
@@ -141,14 +189,15 @@ impl<'m> ConsumeQueues<'m> {
     pub(crate) fn get(&self, queue: ConsumeQueue, queue_offset: i64) -> Option<QueueEntry> {
         let (number, place) = split(queue_offset);
         let chunk = self.chunk(self.find(queue, number)?)?;
-        chunk.entries.get(place).copied()
+        Some(index_chunk::entry(chunk, place))
     }
 
-    /// The message with `queue_offset`, to change where it stands.
-    pub(crate) fn get_mut(&mut self, queue: ConsumeQueue, queue_offset: i64) -> Option<&mut QueueEntry> {
+    /// Enters other things of the message with `queue_offset`.
+    pub(crate) fn set(&mut self, queue: ConsumeQueue, queue_offset: i64, entry: QueueEntry) {
         let (number, place) = split(queue_offset);
-        let link = self.find(queue, number)?;
-        self.chunk_mut(link)?.entries.get_mut(place)
+        if let Some(chunk) = self.find(queue, number).and_then(|link| self.chunk_mut(link)) {
+            index_chunk::set_entry(chunk, place, entry);
+        }
     }
 
     /// The messages from `queue_offset` on, and after the last of them whatever stands in its chunk.
@@ -159,19 +208,20 @@ impl<'m> ConsumeQueues<'m> {
     ) -> impl Iterator<Item = QueueEntry> + use<'_, 'm> {
         let (number, place) = split(queue_offset);
         let first = self.find(queue, number).and_then(|link| self.chunk(link));
-        let chunks = core::iter::successors(first, |chunk| self.chunk(chunk.after));
-        chunks.flat_map(|chunk| chunk.entries.iter()).skip(place).copied()
+        let chunks = core::iter::successors(first, |chunk| self.chunk(index_chunk::head(chunk).after));
+        let entries = |chunk| (0..CHUNK_ENTRIES).map(move |place| index_chunk::entry(chunk, place));
+        chunks.flat_map(entries).skip(place)
     }
 
     /// Gives back what lies before the queue offset `min_offset`.
     pub(crate) fn cut_before(&mut self, queue: &mut ConsumeQueue, min_offset: i64) {
         let (number, _) = split(min_offset);
-        while let Some(chunk) = self.chunk(queue.first).filter(|chunk| chunk.number < number) {
+        while let Some(chunk) = self.head(queue.first).filter(|chunk| chunk.number < number) {
             let after = chunk.after;
             self.give_back(queue.first);
             queue.first = after;
             match self.chunk_mut(after) {
-                Some(chunk) => chunk.before = 0,
+                Some(chunk) => index_chunk::set_before(chunk, 0),
                 None => queue.last = 0,
             }
         }
@@ -179,7 +229,7 @@ impl<'m> ConsumeQueues<'m> {
 
     /// Gives back all of a queue.
     pub(crate) fn clear(&mut self, queue: &mut ConsumeQueue) {
-        while let Some(after) = self.chunk(queue.first).map(|chunk| chunk.after) {
+        while let Some(after) = self.head(queue.first).map(|chunk| chunk.after) {
             self.give_back(queue.first);
             queue.first = after;
         }
@@ -187,14 +237,14 @@ impl<'m> ConsumeQueues<'m> {
     }
 
     fn find(&self, queue: ConsumeQueue, number: i64) -> Option<Link> {
-        let first = self.chunk(queue.first)?.number;
+        let first = self.head(queue.first)?.number;
         // What lies before the first chunk would lead to chunks of other queues, which have the places now.
         if number <= first {
             return (number == first).then_some(queue.first);
         }
         let mut link = queue.last;
         loop {
-            let chunk = self.chunk(link)?;
+            let chunk = self.head(link)?;
             if chunk.number == number {
                 return Some(link);
             }
@@ -210,10 +260,10 @@ impl<'m> ConsumeQueues<'m> {
         let (jump, jump_number) = self.next_jump(*queue).unwrap_or_default();
         let link = self.take()?;
         let before = queue.last;
-        let chunk = self.chunk_mut(link)?;
-        *chunk = IndexChunk { number, jump_number, jump, before, ..IndexChunk::EMPTY };
+        let head = ChunkHead { number, jump_number, jump, before, after: 0 };
+        index_chunk::set_head(self.chunk_mut(link)?, head);
         match self.chunk_mut(before) {
-            Some(last) => last.after = link,
+            Some(last) => index_chunk::set_after(last, link),
             None => queue.first = link,
         }
         queue.last = link;
@@ -222,12 +272,12 @@ impl<'m> ConsumeQueues<'m> {
 
     /// Where the next chunk of a queue jumps to: as far as two jumps of equal length would lead, else to the last chunk.
     fn next_jump(&self, queue: ConsumeQueue) -> Option<(Link, i64)> {
-        let (first, last) = (self.chunk(queue.first)?, self.chunk(queue.last)?);
+        let (first, last) = (self.head(queue.first)?, self.head(queue.last)?);
         let to_last = Some((queue.last, last.number));
         if last.jump == 0 || last.jump_number < first.number {
             return to_last;
         }
-        let jump = self.chunk(last.jump)?;
+        let jump = self.head(last.jump)?;
         let near = last.number.saturating_sub(jump.number);
         let far = jump.number.saturating_sub(jump.jump_number);
         if jump.jump != 0 && near == far { Some((jump.jump, jump.jump_number)) } else { to_last }
@@ -236,7 +286,7 @@ impl<'m> ConsumeQueues<'m> {
     fn take(&mut self) -> Option<Link> {
         if self.free != 0 {
             let link = self.free;
-            self.free = self.chunk(link)?.after;
+            self.free = self.head(link)?.after;
             self.free_count = self.free_count.saturating_sub(1);
             return Some(link);
         }
@@ -248,7 +298,7 @@ impl<'m> ConsumeQueues<'m> {
     fn give_back(&mut self, link: Link) {
         let free = self.free;
         if let Some(chunk) = self.chunk_mut(link) {
-            chunk.after = free;
+            index_chunk::set_after(chunk, free);
             self.free = link;
             self.free_count = self.free_count.saturating_add(1);
         }
@@ -258,8 +308,33 @@ impl<'m> ConsumeQueues<'m> {
         self.chunks.get(usize::try_from(link).ok()?.checked_sub(1)?)
     }
 
+    fn head(&self, link: Link) -> Option<ChunkHead> {
+        self.chunk(link).map(index_chunk::head)
+    }
+
+    /// A chunk to change.
     fn chunk_mut(&mut self, link: Link) -> Option<&mut IndexChunk> {
+        if let Some(Unsaved { now, .. }) = self.unsaved {
+            self.note_unsaved(link, now);
+        }
+        self.place_mut(link)
+    }
+
+    fn place_mut(&mut self, link: Link) -> Option<&mut IndexChunk> {
         self.chunks.get_mut(usize::try_from(link).ok()?.checked_sub(1)?)
+    }
+
+    /// A chunk has to be saved.
+    fn note_unsaved(&mut self, link: Link, list: usize) {
+        let Some(first) = self.unsaved.and_then(|unsaved| unsaved.first.get(list).copied()) else { return };
+        let Some(chunk) = self.place_mut(link).filter(|chunk| index_chunk::next_unsaved(chunk, list) == 0)
+        else {
+            return;
+        };
+        index_chunk::set_next_unsaved(chunk, list, first);
+        if let Some(first) = self.unsaved.as_mut().and_then(|unsaved| unsaved.first.get_mut(list)) {
+            *first = link;
+        }
     }
 }
 
@@ -283,7 +358,7 @@ mod tests {
 
     #[test]
     fn every_message_is_found_until_it_is_cut_off() {
-        let mut memory = vec![IndexChunk::EMPTY; 600];
+        let mut memory = vec![index_chunk::EMPTY_CHUNK; 600];
         let mut index = ConsumeQueues::new(&mut memory);
         // Queues of very different lengths, cut at different places.
         let mut queues: Vec<(ConsumeQueue, i64, i64)> = vec![(ConsumeQueue::EMPTY, 0, 0); 7];
@@ -319,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_place_in_a_long_queue_is_found_in_few_steps() {
-        let mut memory = vec![IndexChunk::EMPTY; 4_096];
+        let mut memory = vec![index_chunk::EMPTY_CHUNK; 4_096];
         let mut index = ConsumeQueues::new(&mut memory);
         let mut queue = ConsumeQueue::EMPTY;
         for n in 0..65_536 {
@@ -328,8 +403,8 @@ mod tests {
         assert!(!index.has_room(queue, 65_536, 1));
         let steps = |number: i64| {
             let (mut link, mut steps) = (queue.last, 0);
-            while index.chunk(link).unwrap().number != number {
-                let chunk = index.chunk(link).unwrap();
+            while index.head(link).unwrap().number != number {
+                let chunk = index.head(link).unwrap();
                 link = if chunk.jump != 0 && chunk.jump_number >= number { chunk.jump } else { chunk.before };
                 steps += 1;
             }
@@ -341,7 +416,7 @@ mod tests {
 
     #[test]
     fn room_is_counted_in_chunks() {
-        let mut memory = vec![IndexChunk::EMPTY; 2];
+        let mut memory = vec![index_chunk::EMPTY_CHUNK; 2];
         let mut index = ConsumeQueues::new(&mut memory);
         let (mut a, mut b) = (ConsumeQueue::EMPTY, ConsumeQueue::EMPTY);
         assert!(index.has_room(a, 0, 32) && !index.has_room(a, 0, 33));

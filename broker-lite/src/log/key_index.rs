@@ -86,6 +86,13 @@ impl<'m> KeyIndex<'m> {
         found
     }
 
+    /// Where the oldest record stands that has a key.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        let kept = u64::try_from(self.keys.len()).unwrap_or(u64::MAX);
+        let oldest = self.newest.saturating_sub(kept).saturating_add(1);
+        self.key(oldest).map(|(_, key)| key.physical_offset)
+    }
+
     /// Where the newest record stands that has a key.
     pub(crate) fn newest(&self) -> Option<u64> {
         self.key(self.newest).map(|(_, key)| key.physical_offset)

@@ -7,6 +7,7 @@ use rocketlite_core::wire::header::PullMessageResponseHeader;
 use rocketlite_core::wire::route::MASTER_ID;
 
 use super::Sources;
+use crate::log::QueueEntry;
 use crate::table::Queue;
 
 /// Most messages in the answer to one pull (`maxTransferCountOnMessageInMemory`).
@@ -74,6 +75,8 @@ pub(crate) struct Pulled {
     pub(crate) bytes: usize,
     /// Where the oldest of their records stands.
     pub(crate) oldest: u64,
+    /// The first message whose record is damaged.
+    pub(crate) damaged: Option<(i64, QueueEntry)>,
 }
 
 impl Pulled {

@@ -57,6 +57,7 @@ fn try_update(state: &mut State<'_>, header: &UpdateConsumerOffsetRequestHeader<
         let remark = Remark::Plain("the topic has no such queue");
         return Err(Refusal::new(ResponseCode::INVALID_PARAMETER, remark));
     }
+    state.note_change();
     let kept = state.offsets.set(group, topic, header.queue_id, header.commit_offset);
     if kept { Ok(()) } else { Err(NoRoom("memory.offsets").into()) }
 }

@@ -53,11 +53,13 @@ fn try_pull(
     if let Some(offset) = header.commit_offset.filter(|_| has_flag(PULL_COMMIT_OFFSET)) {
         // Without room the pull goes on: a consumer commits again, and in a request that says so.
         state.offsets.set(group, topic, header.queue_id, offset);
+        state.note_change();
     }
     if let Some(offset) = state.offsets.take_reset(group, topic, header.queue_id) {
         return Ok(Some(Content::Pulled(state.look_up(&pull).reset_to(offset))));
     }
     let pulled = state.look_up(&pull);
+    state.note_damaged(&pulled);
     let may_wait = has_flag(PULL_SUSPEND) && !request.command.is_one_way();
     if pulled.status.code() == ResponseCode::PULL_NOT_FOUND && may_wait {
         let wanted = u64::try_from(header.suspend_timeout_millis.unwrap_or(0)).unwrap_or(0);

@@ -14,7 +14,7 @@ use crate::table::Queue;
 pub(super) fn max(state: &State<'_>, request: &Request<'_>) -> Content {
     of_queue(state, request).map_or_else(
         |error| Refusal::from(error).answer(),
-        |(_, _, queue)| Content::QueueOffset(queue.max_offset()),
+        |(_, _, queue)| Content::QueueOffset(state.visible_max(queue)),
     )
 }
 

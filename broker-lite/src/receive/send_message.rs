@@ -88,6 +88,7 @@ fn single(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, Refusal> {
     let half = state.scratch.len() / 2;
     let length = properties::copy(text, state.scratch.get_mut(..half).unwrap_or_default())?;
     let special = Special::of(&Properties::new(state.scratch.get(..length).unwrap_or_default()));
+    state.answers_at_once = special.answers_at_once;
     let dead_letter_of = retry::dead_letter_of(state, sent)?;
     if special.transaction || sent.header.sys_flag & TRANSACTION_MASK != 0 {
         // `SendMessageProcessor#sendMessage` with rejectTransactionMessage.
@@ -121,7 +122,8 @@ fn single(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, Refusal> {
     let stored = store::single(state, &shared, special.tags_code, flag, body, properties)?;
     let Stored { queue_offset, physical_offset } = stored;
     // The queue is the one asked for, the offsets are those of the record that waits.
-    Ok(Content::Sent { queue_id, queue_offset, physical_offset, messages: 1 })
+    let code = ResponseCode::SUCCESS;
+    Ok(Content::Sent { queue_id, queue_offset, physical_offset, messages: 1, code })
 }
 
 /// `TopicValidator#validateTopic` and `isNotAllowedSendTopic`. No topic is longer than 127 bytes here, those of retries

@@ -14,7 +14,8 @@ pub(super) fn view(state: &State<'_>, request: &Request<'_>) -> Content {
         Ok(header) => header,
         Err(error) => return Refusal::from(error).answer(),
     };
-    let record = u64::try_from(header.offset).ok().and_then(|at| Some((at, state.log.read(at).ok()?)));
+    let at = u64::try_from(header.offset).ok().filter(|at| state.log.is_sound(*at));
+    let record = at.and_then(|at| Some((at, state.log.read(at).ok()?)));
     match record {
         Some((physical_offset, (_, size))) => Content::Record { physical_offset, size },
         None => Refusal::new(ResponseCode::SYSTEM_ERROR, Remark::NoMessage(header.offset)).answer(),

@@ -23,6 +23,8 @@ pub struct Connection {
     /// Whether it stands in the list of those with a notice, and which comes after it there.
     noticed: bool,
     next_noticed: Option<ConnectionId>,
+    /// Whether the first frame waits for the disk.
+    waits: bool,
 }
 
 /// What a connection is.
@@ -67,6 +69,8 @@ pub(crate) struct ConnectionTable<'m> {
     waited_for: usize,
     first_noticed: Option<ConnectionId>,
     last_noticed: Option<ConnectionId>,
+    /// Whether a connection's first frame waits for the disk.
+    any_waits: bool,
 }
 
 impl<'m> ConnectionTable<'m> {
@@ -76,7 +80,15 @@ impl<'m> ConnectionTable<'m> {
         bodies: Arena<'m>,
     ) -> Self {
         let (connections, outgoing) = (Slots::new(connections), Slots::new(outgoing));
-        Self { connections, outgoing, bodies, waited_for: 0, first_noticed: None, last_noticed: None }
+        Self {
+            connections,
+            outgoing,
+            bodies,
+            waited_for: 0,
+            first_noticed: None,
+            last_noticed: None,
+            any_waits: false,
+        }
     }
 
     /// The bodies that frames which wait were given.
@@ -105,6 +117,7 @@ impl<'m> ConnectionTable<'m> {
             notice: Notice::Nothing,
             noticed: false,
             next_noticed: None,
+            waits: false,
         };
         let id = self.connections.insert(connection)?;
         if matches!(link, Link::NameServer { .. }) {
@@ -213,6 +226,30 @@ impl<'m> ConnectionTable<'m> {
     /// The first frame that waits for the connection.
     pub(crate) fn front_mut(&mut self, id: ConnectionId) -> Option<&mut Outgoing> {
         self.outgoing.get_mut(self.connections.get(id)?.queue.first?)
+    }
+
+    /// The first frame of a connection waits for the disk.
+    pub(crate) fn set_waits(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.waits = true;
+            self.any_waits = true;
+        }
+    }
+
+    /// The disk has done something: those that waited for it try again.
+    pub(crate) fn wake_waiting(&mut self) {
+        if !core::mem::take(&mut self.any_waits) {
+            return;
+        }
+        for place in self.places() {
+            let Some(id) = self.connections.id_at(place) else { continue };
+            let waits = self.connections.get_mut(id).map(|connection| core::mem::take(&mut connection.waits));
+            let nothing =
+                self.connections.get(id).is_some_and(|connection| connection.notice == Notice::Nothing);
+            if waits == Some(true) && nothing {
+                self.notify(id, Notice::Transmit);
+            }
+        }
     }
 
     /// Whether the first frame that waits for the connection has a body that was made for it.

@@ -2,6 +2,7 @@
 
 use rocketlite_core::{Slot, SlotId, Slots};
 
+use super::saved_topics::find_in_order;
 use super::{GroupName, Name, NameIndex};
 use crate::broker::Rate;
 use crate::filter::Expression;
@@ -109,6 +110,8 @@ pub struct ConsumerGroup {
     pub(crate) pulled: Rate,
     /// Whether it was deleted and only its offsets are kept.
     pub(crate) is_deleted: bool,
+    /// Its number in the checkpoint that it was restored from.
+    pub(crate) saved_place: u16,
 }
 
 impl ConsumerGroup {
@@ -122,6 +125,7 @@ impl ConsumerGroup {
             retry_max_times,
             pulled: Rate::default(),
             is_deleted: false,
+            saved_place: 0,
         }
     }
 
@@ -196,6 +200,14 @@ impl<'m> GroupTable<'m> {
         let id = self.groups.insert(ConsumerGroup::new(name, retry_max_times))?;
         self.names.insert(hash, id.index());
         Some(id)
+    }
+
+    /// The group of that number in the checkpoint they were restored from, in the order of their numbers.
+    pub(crate) fn find_saved(&self, place: u16) -> Option<SlotId> {
+        let count = u16::try_from(self.groups.len()).unwrap_or(u16::MAX);
+        let saved =
+            |at: u16| Some((self.groups.id_at(at)?, self.groups.get(self.groups.id_at(at)?)?.saved_place));
+        find_in_order(count, place, saved)
     }
 
     /// Gives a group that was deleted the settings of a new one.

@@ -13,7 +13,7 @@ pub struct ConsumerOffset {
     /// The queue offset of the next message to consume.
     pub(crate) offset: i64,
     /// Whether an administrator set it and no member has heard of it.
-    is_reset: bool,
+    pub(crate) is_reset: bool,
 }
 
 /// All offsets, found by group, topic and queue.
@@ -57,7 +57,26 @@ impl<'m> OffsetTable<'m> {
         core::mem::take(&mut entry.is_reset).then_some(entry.offset)
     }
 
-    fn put(&mut self, group: SlotId, topic: SlotId, queue_id: i32, offset: i64, is_reset: bool) -> bool {
+    /// All offsets.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &ConsumerOffset> {
+        self.offsets.iter().map(|(_, entry)| entry)
+    }
+
+    /// Sets back what is further than `most` of a topic and queue.
+    pub(crate) fn clamp(&mut self, most: impl Fn(SlotId, i32) -> i64) {
+        for (_, entry) in self.offsets.iter_mut() {
+            entry.offset = entry.offset.min(most(entry.topic, entry.queue_id));
+        }
+    }
+
+    pub(crate) fn put(
+        &mut self,
+        group: SlotId,
+        topic: SlotId,
+        queue_id: i32,
+        offset: i64,
+        is_reset: bool,
+    ) -> bool {
         if let Some(entry) = self.find(group, topic, queue_id).and_then(|id| self.offsets.get_mut(id)) {
             (entry.offset, entry.is_reset) = (offset, is_reset);
             return true;

@@ -15,8 +15,10 @@ pub struct Topic {
     perm: i32,
     sys_flag: i32,
     /// Where its queues begin among the queues of all topics.
-    first_queue: usize,
-    queue_count: usize,
+    pub(super) first_queue: usize,
+    pub(super) queue_count: usize,
+    /// Its number in the checkpoint that it was restored from.
+    pub(super) saved_place: u16,
 }
 
 impl Topic {
@@ -49,9 +51,9 @@ impl Topic {
 /// The offsets of one queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Queue {
-    min_offset: i64,
-    max_offset: i64,
-    index: ConsumeQueue,
+    pub(super) min_offset: i64,
+    pub(super) max_offset: i64,
+    pub(super) index: ConsumeQueue,
     /// Whether a topic has it.
     taken: bool,
 }
@@ -68,6 +70,11 @@ impl Queue {
     /// The offset that the next message gets.
     pub const fn max_offset(&self) -> i64 {
         self.max_offset
+    }
+
+    /// Where its index begins and ends.
+    pub(crate) const fn index(&self) -> ConsumeQueue {
+        self.index
     }
 
     /// Whether the next message begins a piece of the index.
@@ -91,10 +98,10 @@ pub(crate) struct NewTopic<'a> {
 /// All topics, found by name at the same cost however many there are, their queues, and what stands in these.
 #[derive(Debug)]
 pub(crate) struct TopicTable<'m> {
-    topics: Slots<'m, Topic>,
+    pub(super) topics: Slots<'m, Topic>,
     names: NameIndex<'m>,
-    queues: &'m mut [Queue],
-    index: ConsumeQueues<'m>,
+    pub(super) queues: &'m mut [Queue],
+    pub(super) index: ConsumeQueues<'m>,
     /// Counted up with every change of a topic's settings.
     version: u32,
 }
@@ -152,6 +159,7 @@ impl<'m> TopicTable<'m> {
             sys_flag,
             first_queue,
             queue_count,
+            saved_place: 0,
         })?;
         self.names.insert(self.names.hash(&[new.name]), id.index());
         self.version = self.version.wrapping_add(1);
@@ -253,8 +261,21 @@ impl<'m> TopicTable<'m> {
             return;
         }
         let Some(queue) = self.queue(id, queue_id).map(|queue| queue.index) else { return };
-        if let Some(entry) = self.index.get_mut(queue, queue_offset) {
-            entry.physical_offset = to;
+        if let Some(entry) = self.index.get(queue, queue_offset) {
+            self.index.set(queue, queue_offset, QueueEntry { physical_offset: to, ..entry });
+        }
+    }
+
+    /// The same, of a copy of a queue.
+    pub(crate) fn entry_of(&self, queue: Queue, queue_offset: i64) -> Option<QueueEntry> {
+        self.index.get(queue.index, queue_offset)
+    }
+
+    /// A message of a queue is no more: its record was damaged.
+    pub(crate) fn give_up(&mut self, id: SlotId, queue_id: i32, queue_offset: i64) {
+        let Some(queue) = self.queue(id, queue_id).map(|queue| queue.index) else { return };
+        if let Some(entry) = self.index.get(queue, queue_offset) {
+            self.index.set(queue, queue_offset, QueueEntry { size: 0, ..entry });
         }
     }
 
@@ -319,6 +340,7 @@ impl<'m> TopicTable<'m> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::EMPTY_CHUNK;
     use std::format;
     use std::vec::Vec;
 
@@ -330,7 +352,7 @@ mod tests {
     fn topics_are_found_by_name_until_the_table_is_full() {
         let mut slots = [const { Slot::EMPTY }; 50];
         let (mut index, mut queues) = ([0u16; 100], [Queue::EMPTY; 200]);
-        let mut chunks = [IndexChunk::EMPTY; 8];
+        let mut chunks = [EMPTY_CHUNK; 8];
         let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, &mut chunks, 1);
         for n in 0..50 {
             assert!(table.create(new(&format!("topic-{n}"), 4)).is_some());
@@ -347,7 +369,7 @@ mod tests {
     fn each_queue_has_its_own_offsets() {
         let mut slots = [const { Slot::EMPTY }; 4];
         let (mut index, mut queues) = ([0u16; 8], [Queue::EMPTY; 5]);
-        let mut chunks = [IndexChunk::EMPTY; 8];
+        let mut chunks = [EMPTY_CHUNK; 8];
         let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, &mut chunks, 1);
         let a = table.create(NewTopic { write_queue_nums: 1, ..new("a", 3) }).unwrap();
         let b = table.create(new("b", 2)).unwrap();
@@ -374,7 +396,7 @@ mod tests {
     fn a_topic_may_grow_and_go_and_leaves_its_place() {
         let mut slots = [const { Slot::EMPTY }; 4];
         let (mut index, mut queues) = ([0u16; 8], [Queue::EMPTY; 8]);
-        let mut chunks = [IndexChunk::EMPTY; 2];
+        let mut chunks = [EMPTY_CHUNK; 2];
         let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, &mut chunks, 1);
         let a = table.create(new("a", 2)).unwrap();
         let b = table.create(new("b", 2)).unwrap();
@@ -400,7 +422,7 @@ mod tests {
     fn a_record_that_moved_is_found_and_old_offsets_lead_nowhere() {
         let mut slots = [const { Slot::EMPTY }; 4];
         let (mut index, mut queues) = ([0u16; 8], [Queue::EMPTY; 8]);
-        let mut chunks = [IndexChunk::EMPTY; 12];
+        let mut chunks = [EMPTY_CHUNK; 12];
         let mut table = TopicTable::new(&mut slots, &mut index, &mut queues, &mut chunks, 1);
         let (a, b) = (table.create(new("a", 2)).unwrap(), table.create(new("b", 1)).unwrap());
         for n in 0..100 {

@@ -23,5 +23,6 @@ mod runtime;
 mod send;
 mod send_back;
 mod send_checks;
+mod storage;
 mod transport;
 mod view;

@@ -43,7 +43,8 @@ pub(super) fn store(state: &mut State<'_>, sent: &Sent<'_>) -> Result<Content, R
     let queue_offset = state.topics.queue(topic, queue_id).map_or(0, Queue::max_offset);
     batch.push(state, queue_offset)?;
     state.release_pulls(topic, queue_id);
-    Ok(Content::Sent { queue_id, queue_offset, physical_offset, messages })
+    let code = ResponseCode::SUCCESS;
+    Ok(Content::Sent { queue_id, queue_offset, physical_offset, messages, code })
 }
 
 /// All messages of a batch go to one queue, and that is not the one of their delay (`CommitLog#asyncPutMessages`).
@@ -78,7 +79,8 @@ impl Batch<'_> {
         for entry in entries(self.body) {
             let entry = entry?;
             check_delay(Special::of(&entry.properties()).delay)?;
-            len = len.saturating_add(self.record(state, &entry)?.encoded_len());
+            let record_len = self.record(state, &entry)?.encoded_len();
+            len = len.saturating_add(state.log.span(record_len));
             messages = messages.saturating_add(1);
             if len > state.log.capacity() {
                 return Err(too_long());

@@ -3,7 +3,7 @@
 use rocketlite_core::message::id::MessageId;
 use rocketlite_core::message::properties::{
     CLUSTER, DELAY, MSG_REGION, POP_CK, Properties, PropertyForm, PropertyWriter, TAGS, TIMER_DELAY_MS,
-    TIMER_DELAY_SEC, TIMER_DELIVER_MS, TRACE_ON, TRAN_MSG, UNIQ_KEY,
+    TIMER_DELAY_SEC, TIMER_DELIVER_MS, TRACE_ON, TRAN_MSG, UNIQ_KEY, WAIT,
 };
 use rocketlite_core::wire::Text;
 use rocketlite_core::wire::code::ResponseCode;
@@ -35,6 +35,8 @@ pub(super) struct Special {
     pub(super) transaction: bool,
     pub(super) delay: Delay,
     pub(super) has_unique_key: bool,
+    /// Its sender does not want to wait for the disk (`MessageConst.PROPERTY_WAIT_STORE_MSG_OK`).
+    pub(super) answers_at_once: bool,
     /// The hash of its tag, 0 without one.
     pub(super) tags_code: i32,
 }
@@ -87,6 +89,7 @@ impl Special {
                 }
                 Some(TIMER_DELAY_SEC | TIMER_DELAY_MS | TIMER_DELIVER_MS) => timer = true,
                 Some(TAGS) => special.tags_code = tags_code(value),
+                Some(WAIT) => special.answers_at_once = value.as_str() == Some("false"),
                 Some(UNIQ_KEY) => special.has_unique_key = true,
                 _ => {}
             }

@@ -44,8 +44,8 @@ fn try_send_back(
         return Err(Refusal::new(ResponseCode::NO_PERMISSION, Remark::RetryForbidden));
     }
     let missing = Refusal::new(ResponseCode::SYSTEM_ERROR, Remark::NoMessageToRetry(header.offset));
-    let source =
-        u64::try_from(header.offset).ok().and_then(|at| Some((at, state.log.read(at).ok()?.0.head())));
+    let source = u64::try_from(header.offset).ok().filter(|at| state.log.is_sound(*at));
+    let source = source.and_then(|at| Some((at, state.log.read(at).ok()?.0.head())));
     let (source, head) = source.ok_or(missing)?;
     let most = retry::most_times(state, id, request, header.max_reconsume_times);
     let dead = header.delay_level < 0 || head.reconsume_times >= most;

@@ -90,7 +90,7 @@ pub(super) fn single(
     }
     let len = {
         let properties = state.scratch.get(properties.clone()).unwrap_or_default();
-        shared.record(state.config.address, flag, body, properties).encoded_len()
+        state.log.span(shared.record(state.config.address, flag, body, properties).encoded_len())
     };
     let (topic, queue_id) = (shared.topic, shared.queue_id);
     let physical_offset = state.reserve(&Wanted { topic, queue_id, messages: 1, len }).map_err(refused)?;
@@ -109,7 +109,11 @@ pub(super) fn single(
 /// The answer for a `PutMessageStatus` (`SendMessageProcessor#handlePutMessageResult`).
 pub(super) fn refused(error: AppendError) -> Refusal {
     match error {
-        AppendError::Full => Refusal::new(
+        AppendError::Unflushed => Refusal::new(
+            ResponseCode::SYSTEM_BUSY,
+            Remark::Plain("the disk is too slow for what is sent, try later"),
+        ),
+        AppendError::StorageFailed | AppendError::Full => Refusal::new(
             ResponseCode::SERVICE_NOT_AVAILABLE,
             Remark::Plain(
                 "service not available now. It may be caused by one of the following reasons: the broker's disk is \

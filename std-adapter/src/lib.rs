@@ -10,6 +10,8 @@ mod name_servers;
 #[cfg(feature = "outbox")]
 pub mod outbox;
 pub mod producer;
+#[cfg(all(feature = "data", unix))]
+pub mod store;
 
 pub use broker::{Broker, BrokerBuilder};
 pub use name_servers::NameServerError;

@@ -1,5 +1,7 @@
 //! What the test binaries of this package share.
 
+#[cfg(unix)]
+pub mod disk;
 pub mod encode;
 pub mod golden;
 pub mod program;

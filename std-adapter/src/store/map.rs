@@ -1,0 +1,137 @@
+//! The ring of a log as memory: the one file with `unsafe`.
+#![expect(unsafe_code, reason = "memory that stands for a file cannot be had without")]
+
+use core::fmt;
+use core::ops::Range;
+use std::fs::File;
+use std::io;
+
+use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
+
+use super::directory::Lock;
+use super::file::RawFile;
+use super::log_file::{LogFile, RING_AT};
+
+/// The ring of a log as memory, in a private mapping: what is written to it goes to a copy of the page, never to the file.
+/// [`LogFile::write`] takes it there, so that a full or failing disk is an error of a call. The log may be larger than memory:
+/// what was written to the file can be [released](LogMap::release).
+///
+/// A page that is not in memory comes from the disk when it is touched. If the disk cannot read it, there is nobody to give
+/// an error to, and the system ends the process with `SIGBUS`.
+///
+/// It holds the lock of its directory, see [`MappedDirectory`](super::MappedDirectory).
+pub struct LogMap {
+    map: MmapMut,
+    _lock: Lock,
+}
+
+/// The file of a log that is mapped. It takes to the ring only what stands at the same place of the mapping.
+///
+/// This is what makes references to the mapping sound: pages that were not written to show what is in the file, so nothing
+/// else may be written there while they are borrowed.
+#[derive(Debug)]
+pub struct MappedFile {
+    file: File,
+    /// Addresses of the mapped ring. They are compared and never followed.
+    ring: Range<usize>,
+}
+
+impl LogMap {
+    /// Maps the ring of a log whose directory is locked. What it stands in is taken, so that only [`MappedFile`] can write to
+    /// it.
+    ///
+    /// # Errors
+    /// What the system says: the ring is larger than the address space, or so much memory must not be promised.
+    pub(super) fn new(log: LogFile<File>, lock: Lock) -> io::Result<(Self, LogFile<MappedFile>)> {
+        let len = usize::try_from(log.capacity()).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        let mut options = MmapOptions::new();
+        // The system need not have memory for copies of all pages: there are never many that are not released.
+        options.offset(RING_AT).len(len).no_reserve_swap();
+        // SAFETY: The memory must not change but through `map`, and must stay there. It is a private mapping of a file
+        // that is at least this long and that `lock`, which lives as long, keeps others from using; they would have to go
+        // round the lock to change or cut it. In this process the file belongs to the `MappedFile` below, which never
+        // changes its length and writes to the ring only what already stands there, see `MappedFile::write_at`.
+        let map = unsafe { options.map_copy(log.file()) }?;
+        let addresses = map.as_ptr_range();
+        let ring = addresses.start.addr()..addresses.end.addr();
+        Ok((Self { map, _lock: lock }, log.with_file(|file| MappedFile { file, ring })))
+    }
+
+    /// Gives the memory of the copies of whole pages within `range` of the ring back to the system. The next access finds what
+    /// is in the file: bytes that were not [written](LogFile::write) there are lost.
+    ///
+    /// Pages that are only partly within `range` keep their copies. Systems other than Linux may keep all of them, and the
+    /// memory.
+    ///
+    /// # Errors
+    /// `InvalidInput` if `range` is not within the ring, otherwise what the system says.
+    pub fn release(&mut self, range: Range<usize>) -> io::Result<()> {
+        if range.start > range.end || range.end > self.map.len() {
+            let told = format!("{range:?} is not within a ring of {} bytes", self.map.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, told));
+        }
+        // Pages may be larger than blocks of the file, so that the ring does not begin with one.
+        let page = rustix::param::page_size();
+        let base = self.map.as_ptr().addr();
+        let start = (base + range.start).next_multiple_of(page) - base;
+        let end = (base + range.end) / page * page;
+        let Some(len) = end.checked_sub(base + start).filter(|len| *len > 0) else { return Ok(()) };
+        // SAFETY: This replaces the content of pages of the mapping by what is in the file. `&mut self` says that nobody has
+        // a reference to any of it, and any bytes are as good as any others. The range is not empty, begins with a page
+        // and ends within the mapping, so that nothing else is touched.
+        unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, len) }
+    }
+}
+
+impl AsRef<[u8]> for LogMap {
+    fn as_ref(&self) -> &[u8] {
+        &self.map
+    }
+}
+
+impl AsMut<[u8]> for LogMap {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.map
+    }
+}
+
+impl fmt::Debug for LogMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogMap").field("len", &self.map.len()).finish_non_exhaustive()
+    }
+}
+
+impl RawFile for MappedFile {
+    fn read_at(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.file.read_at(at, bytes)
+    }
+
+    /// What goes to the ring must be borrowed from the mapping, from the same place. Since it is borrowed nobody writes to it
+    /// meanwhile, and pages that show the file are written with what they show.
+    ///
+    /// # Errors
+    /// `InvalidInput` if it is not.
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let end = at.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let place = at.checked_sub(RING_AT).and_then(|place| usize::try_from(place).ok());
+        let own = place.and_then(|place| self.ring.start.checked_add(place));
+        let addresses = bytes.as_ptr_range();
+        let is_own = own == Some(addresses.start.addr()) && addresses.end.addr() <= self.ring.end;
+        if end > RING_AT && !is_own {
+            let told = "what is written to a log that is mapped must stand at that place of the mapping";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, told));
+        }
+        self.file.write_at(at, bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;

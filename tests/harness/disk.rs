@@ -145,6 +145,9 @@ impl FaultyDisk {
     }
 
     /// Flips a bit, in the memory of the system and on the disk.
+    ///
+    /// # Panics
+    /// If the file has no such byte.
     pub fn flip(&self, name: &str, at: u64, bit: u8) {
         self.with(name, |file, _| {
             let at = usize::try_from(at).expect("a place in memory");
@@ -228,7 +231,7 @@ impl RawFile for FaultyFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.with(|rates| rates.sync, |file, chance, fails| file.sync(chance, fails))
+        self.with(|rates| rates.sync, StoredFile::sync)
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -101,7 +101,7 @@ fn a_checkpoint_file_grows_with_its_content() {
     let mut directory = Directory::open_or_create(temporary.data(), &larger).unwrap();
     let kept = directory.store().checkpoint.read_all().unwrap();
     assert_eq!(kept.iter().map(|kept| &kept.content[..]).collect::<Vec<_>>(), [b"two", b"one"]);
-    directory.store_mut().checkpoint.write(3, &[3; 20_000]).unwrap();
+    directory.store_mut().checkpoint.write(3, &vec![3; 20_000]).unwrap();
     drop(directory);
     // A shorter one would do, but might not have room for what is there.
     let directory = temporary.open().unwrap();

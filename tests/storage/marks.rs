@@ -20,8 +20,10 @@ struct History {
     completed: Option<u64>,
     /// The newest sequence that was tried.
     tried: Option<u64>,
-    /// Where the last flush that has succeeded ended.
+    /// Where what the process knows to be flushed ends.
     flushed: u64,
+    /// Where what was ever flushed ends. A mark that a failed sync has hidden may come up again, and is no lie.
+    durable: u64,
     failures: u64,
 }
 
@@ -35,29 +37,35 @@ impl History {
         let file = disk.create("log", wanted.log_file_bytes());
         LogFile::create(file, CAPACITY, 0).expect("a disk that does not fail yet");
         disk.set_rates(rates);
-        Self { seed, chance, disk, completed: None, tried: None, flushed: 0, failures: 0 }
+        Self { seed, chance, disk, completed: None, tried: None, flushed: 0, durable: 0, failures: 0 }
     }
 
     /// Writes and flushes, until the process dies in one of two ways. Whatever was not flushed is written again.
     fn live(&mut self, log: &LogFile<FaultyFile>) {
-        let mut sequence = log.newest_mark().map_or(0, |mark| mark.sequence + 1);
-        for _ in 0..self.chance.below(12) {
+        let first = log.newest_mark().map_or(0, |mark| mark.sequence + 1);
+        for sequence in first..first + u64::from(self.chance.below(12)) {
             let pieces = u64::from(self.chance.below(4));
             let end = (self.flushed + pieces * PIECE).min(CAPACITY);
             let bytes = pattern([self.seed, 0, 0], usize::try_from(end).unwrap());
             let new = &bytes[usize::try_from(self.flushed).unwrap()..];
             let written = log.write(self.flushed, new);
             let mark = Mark { sequence, flushed: self.flushed, min_offset: sequence * 3 };
-            if self.chance.below(8) == 0 {
+            if self.chance.below(16) == 0 {
                 return;
             }
             self.tried = self.tried.max(Some(sequence));
+            if self.chance.below(8) == 0 {
+                // Whatever is written stays without its sync.
+                self.disk.fail_next_sync("log");
+                assert!(log.flush(mark).is_err(), "seed {}", self.seed);
+                return;
+            }
             if written.and_then(|()| log.flush(mark)).is_ok() {
                 (self.completed, self.flushed) = (Some(sequence), end);
+                self.durable = self.durable.max(end);
             } else {
                 self.failures += 1;
             }
-            sequence += 1;
         }
     }
 
@@ -70,7 +78,7 @@ impl History {
         assert!(sequence <= self.tried, "seed {seed}: {found:?} found, {:?} tried", self.tried);
         let Some(found) = found else { return };
         assert_eq!(found.min_offset, found.sequence * 3, "seed {seed}: a mixture");
-        assert!(found.flushed <= self.flushed, "seed {seed}: {found:?}, flushed to {}", self.flushed);
+        assert!(found.flushed <= self.durable, "seed {seed}: {found:?}, flushed to {}", self.durable);
         let mut bytes = vec![0; usize::try_from(found.flushed).unwrap()];
         log.read(0, &mut bytes).unwrap();
         assert_eq!(bytes, pattern([seed, 0, 0], bytes.len()), "seed {seed}: what {found:?} promises");

@@ -27,7 +27,8 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
         file.set_len(0).map_err(io)?;
-        writeln!(file, "{}", std::process::id()).map_err(io)?;
+        // A full disk keeps nobody from files that have their place on it: then the id is not told.
+        let _told = writeln!(file, "{}", std::process::id());
         Ok(Self { file, exclusive: true })
     }
 

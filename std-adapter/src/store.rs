@@ -17,6 +17,7 @@ mod directory;
 mod error;
 mod file;
 mod index_file;
+mod keeper;
 mod log_file;
 mod map;
 
@@ -25,8 +26,10 @@ pub use directory::{Directory, Lock, MappedDirectory, OfflineDirectory};
 pub use error::{FileError, OpenError};
 pub use file::RawFile;
 pub use index_file::{IndexFile, MAX_INDEX_IMAGE_BYTES};
-pub use log_file::{CAPACITY_UNIT, LogFile, MAX_CAPACITY, Mark};
+pub use keeper::{Done, Failed, Job, Keeper, Loaded, report};
+pub use log_file::{CAPACITY_UNIT, LogFile, MAX_CAPACITY};
 pub use map::{LogMap, MappedFile};
+pub use rocketlite_broker::Mark;
 
 /// The files of a data directory.
 #[derive(Debug)]

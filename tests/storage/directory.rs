@@ -7,7 +7,7 @@ use rocketlite::store::{Directory, Mark, OpenError, Store, Wanted};
 
 use super::temporary::{Temporary, WANTED};
 
-const MARK: Mark = Mark { sequence: 5, flushed: 100, min_offset: 50 };
+const MARK: Mark = Mark { sequence: 5, flushed: 100, min_offset: 50, start: 2 };
 
 /// A directory with something in each of its files.
 fn used(temporary: &Temporary) {

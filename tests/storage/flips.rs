@@ -48,7 +48,7 @@ fn no_flipped_bit_of_a_header_is_overlooked() {
 fn a_mark_with_a_flipped_bit_is_none_and_the_one_before_counts() {
     let disk = FaultyDisk::new(2);
     let Store { log, .. } = store(&disk);
-    let mark = |sequence| Mark { sequence, flushed: sequence << 40, min_offset: 77 };
+    let mark = |sequence| Mark { sequence, flushed: sequence << 40, min_offset: 77, start: 3 };
     log.flush(mark(8)).unwrap();
     log.flush(mark(9)).unwrap();
     let newest = || LogFile::open(disk.open("log")).unwrap().newest_mark();

@@ -49,7 +49,7 @@ impl History {
             let bytes = pattern([self.seed, 0, 0], usize::try_from(end).unwrap());
             let new = &bytes[usize::try_from(self.flushed).unwrap()..];
             let written = log.write(self.flushed, new);
-            let mark = Mark { sequence, flushed: self.flushed, min_offset: sequence * 3 };
+            let mark = Mark { sequence, flushed: self.flushed, min_offset: sequence * 3, start: 1 };
             if self.chance.below(16) == 0 {
                 return;
             }
@@ -120,7 +120,7 @@ fn marks_of_two_slots_survive_whatever_happens_to_the_next() {
     let file = disk.create("log", CAPACITY + (16 << 10));
     let log = LogFile::create(file, CAPACITY, 4_096).unwrap();
     assert_eq!((log.newest_mark(), log.capacity(), log.base()), (None, CAPACITY, 4_096));
-    let mark = |sequence| Mark { sequence, flushed: sequence * 10, min_offset: sequence };
+    let mark = |sequence| Mark { sequence, flushed: sequence * 10, min_offset: sequence, start: 1 };
     log.flush(mark(7)).unwrap();
     disk.break_syncs("log");
     log.flush(mark(8)).unwrap_err();

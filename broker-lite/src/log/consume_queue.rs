@@ -93,7 +93,7 @@ impl<'m> ConsumeQueues<'m> {
         }
         self.unsaved = Some(Unsaved { first: [END; 2], now: 0 });
         // Of the two places where it is saved only one has these, so all have to be saved once to each.
-        for place in 1..=Link::try_from(used).unwrap_or(0) {
+        for place in (1..=Link::try_from(used).unwrap_or(0)).rev() {
             self.note_unsaved(place, 1);
         }
         sound

@@ -7,6 +7,8 @@
 
 use std::io;
 
+use rocketlite_broker::Mark;
+
 use super::block::{BLOCK_BYTES, Header, SECTOR_BYTES};
 use super::error::FileError;
 use super::file::{RawFile, check_bounds};
@@ -19,21 +21,6 @@ pub const MAX_CAPACITY: u64 = 1 << 46;
 
 /// Where the ring begins.
 pub(super) const RING_AT: u64 = 4 * BLOCK_BYTES;
-
-/// How far a log was on the disk.
-///
-/// A mark is written before the sync that makes it durable. So the newest one that is read back says what the syncs *before*
-/// its own have made durable, and the engine puts into it what it knew then: `flushed` is where the sync before it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "the driver fills every field")]
-pub struct Mark {
-    /// Grows by one with each mark. Even ones have one slot, odd ones the other.
-    pub sequence: u64,
-    /// All records before this physical offset were on the disk.
-    pub flushed: u64,
-    /// The physical offset of the oldest record that was not evicted.
-    pub min_offset: u64,
-}
 
 /// The file `log` of a data directory: a ring of bytes.
 ///
@@ -126,8 +113,16 @@ impl<F: RawFile> LogFile<F> {
     /// What the disk says. What was written since the last success cannot be relied on from then on, see
     /// [`RawFile::sync`].
     pub fn flush(&self, mark: Mark) -> io::Result<()> {
-        let sector = MARK.encode([mark.sequence, mark.flushed, mark.min_offset]);
+        let sector = MARK.encode([mark.sequence, mark.flushed, mark.min_offset, mark.start.into()]);
         self.file.write_at(mark_at(mark.sequence % 2), &sector)?;
+        self.file.sync()
+    }
+
+    /// Returns when all that was written is on the disk.
+    ///
+    /// # Errors
+    /// See [`LogFile::flush`].
+    pub fn sync(&self) -> io::Result<()> {
         self.file.sync()
     }
 
@@ -143,7 +138,7 @@ impl<F: RawFile> LogFile<F> {
 }
 
 const SUPERBLOCK: Header<2> = Header { magic: *b"RLCOMLOG", version: 1, what: "log" };
-const MARK: Header<3> = Header { magic: *b"RLFLMARK", version: 1, what: "mark" };
+const MARK: Header<4> = Header { magic: *b"RLFLMARK", version: 1, what: "mark" };
 
 /// Bytes of the file with a ring of this capacity.
 pub(super) const fn file_bytes(capacity: u64) -> u64 {
@@ -170,6 +165,8 @@ const fn mark_at(parity: u64) -> u64 {
 /// What is in a slot, if it is whole and belongs there.
 fn read_mark(file: &impl RawFile, parity: u64) -> io::Result<Option<Mark>> {
     let found = MARK.read_intact(file, mark_at(parity))?;
-    let mark = found.map(|[sequence, flushed, min_offset]| Mark { sequence, flushed, min_offset });
+    let mark = found.and_then(|[sequence, flushed, min_offset, start]| {
+        Some(Mark { sequence, flushed, min_offset, start: u32::try_from(start).ok()? })
+    });
     Ok(mark.filter(|mark| mark.sequence % 2 == parity))
 }

@@ -48,7 +48,7 @@ fn what_is_written_to_the_memory_gets_to_the_file_only_on_demand() {
     let MappedDirectory { mut map, log, .. } = directory.map();
     assert_eq!(map.as_ref(), vec![0; 4 * PAGE]);
     map.as_mut()[100..110].fill(7);
-    log.flush(Mark { sequence: 0, flushed: 0, min_offset: 0 }).unwrap();
+    log.flush(Mark::default()).unwrap();
     assert_eq!(in_file(&log, 100), 0);
     log.write(100, &map.as_ref()[100..105]).unwrap();
     assert_eq!((in_file(&log, 104), in_file(&log, 105)), (7, 0));

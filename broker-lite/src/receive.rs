@@ -95,7 +95,7 @@ pub(crate) fn command(state: &mut State<'_>, connection: ConnectionId, command: 
     }
     state.counters.requests = state.counters.requests.saturating_add(1);
     let request = Request { connection, command };
-    let before = state.log.max_offset();
+    let before = (state.log.max_offset(), state.topics.version());
     state.answers_at_once = false;
     let content = match RequestCode(command.code) {
         RequestCode::PULL_MESSAGE | RequestCode::LITE_PULL_MESSAGE => pull_message::pull(state, &request),
@@ -107,8 +107,10 @@ pub(crate) fn command(state: &mut State<'_>, connection: ConnectionId, command: 
     }
 }
 
-/// What an answer has to wait for: messages for the flush, changes that administrators make for a checkpoint.
-fn wait_for(state: &mut State<'_>, code: RequestCode, before: u64, content: &Content) -> Wait {
+/// What an answer has to wait for: messages for the flush, changes that administrators make for a checkpoint, and the first
+/// message of a topic that it made for both, which is what a checkpoint is. `before` are the end of the log and the
+/// version of the topics before the request.
+fn wait_for(state: &mut State<'_>, code: RequestCode, before: (u64, u32), content: &Content) -> Wait {
     let since = state.now;
     if state.storage.is_none() || matches!(content, Content::Failure { .. }) {
         return Wait::Nothing;
@@ -120,12 +122,13 @@ fn wait_for(state: &mut State<'_>, code: RequestCode, before: u64, content: &Con
             | RequestCode::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP
             | RequestCode::DELETE_SUBSCRIPTIONGROUP
     );
-    if changes {
+    let (end, stored) = (state.log.max_offset(), state.log.max_offset() > before.0);
+    let made_topic = stored && state.topics.version() != before.1;
+    if changes || made_topic {
         let checkpoint = state.want_checkpoint();
         return checkpoint.map_or(Wait::Nothing, |checkpoint| Wait::Saved { checkpoint, since });
     }
-    let end = state.log.max_offset();
-    if end > before && !state.answers_at_once { Wait::Stored { end, since } } else { Wait::Nothing }
+    if stored && !state.answers_at_once { Wait::Stored { end, since } } else { Wait::Nothing }
 }
 
 /// Which part answers a request, by its code and nothing else. A pull may be answered later, so it is not among them.

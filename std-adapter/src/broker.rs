@@ -1,11 +1,17 @@
-//! A broker and name server on one port, in memory.
+//! A broker and name server on one port, in memory or with its log in files.
 
 mod builder;
+#[cfg(all(feature = "data", unix))]
+mod files;
+#[cfg(not(all(feature = "data", unix)))]
+#[path = "broker/no_files.rs"]
+mod files;
 mod host;
 mod log;
 
 pub use builder::{BrokerBuilder, StartError};
-pub use rocketlite_broker::{Counters, WhenFull};
+pub use host::Recovered;
+pub use rocketlite_broker::{Counters, FlushPolicy, Recovery, WhenFull};
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -36,6 +42,7 @@ use host::BrokerHost;
 pub struct Broker {
     driver: Arc<Driver<BrokerHost>>,
     local_addr: SocketAddr,
+    recovered: Option<Recovered>,
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -45,8 +52,13 @@ impl Broker {
         BrokerBuilder::new()
     }
 
-    fn new(driver: Arc<Driver<BrokerHost>>, listener: TcpListener, local_addr: SocketAddr) -> Self {
-        let broker = Self { driver, local_addr, accepting: Mutex::new(None) };
+    fn new(
+        driver: Arc<Driver<BrokerHost>>,
+        listener: TcpListener,
+        local_addr: SocketAddr,
+        recovered: Option<Recovered>,
+    ) -> Self {
+        let broker = Self { driver, local_addr, recovered, accepting: Mutex::new(None) };
         broker.accept_from(listener);
         broker
     }
@@ -54,6 +66,16 @@ impl Broker {
     /// Where it listens.
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// What was found in its data directory when it started; `None` without one.
+    pub const fn recovered(&self) -> Option<Recovered> {
+        self.recovered
+    }
+
+    /// Whether its disk has failed: then it stores nothing any more, and still serves what was flushed.
+    pub fn has_storage_failed(&self) -> bool {
+        self.driver.input(|host, _| host.has_storage_failed())
     }
 
     /// What it has counted since the start.
@@ -88,16 +110,19 @@ impl Broker {
         Ok(())
     }
 
-    /// Tells name servers that it ends, lets answers that wait leave, for two seconds at most, and ends.
+    /// Tells name servers that it ends, lets answers that wait leave, for two seconds at most, has everything saved, for ten
+    /// seconds at most, and ends.
     pub async fn shutdown(self) {
         self.stop_accepting();
         self.driver.input(BrokerHost::shutdown);
-        for _ in 0..200 {
-            if self.driver.input(|host, _| host.is_quiet()) {
-                break;
+        for pause in 0..1_000 {
+            let (quiet, saved) = self.driver.input(|host, _| (host.is_quiet(), host.is_saved()));
+            if saved && (quiet || pause >= 200) {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        tracing::error!("the disk is too slow: not everything is saved");
     }
 
     fn accept_from(&self, listener: TcpListener) {

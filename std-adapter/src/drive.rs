@@ -22,6 +22,9 @@ pub(crate) trait Host: Send + 'static {
     /// Calls `act` with the engine.
     fn with<R>(&mut self, act: impl FnOnce(&mut dyn Engine) -> R) -> R;
 
+    /// Called after each input, before the engine is asked for anything to transmit.
+    fn persist(&mut self, _now: Instant) {}
+
     /// Called after each input, when the engine has nothing more to ask for.
     fn settle(&mut self);
 
@@ -135,6 +138,7 @@ impl<H: Host> Driver<H> {
     /// Does what the engine asks for until nothing is left.
     fn drain(self: &Arc<Self>, inner: &mut Inner<H>) {
         loop {
+            inner.host.persist(self.clock.now());
             while let Some(request) = inner.host.with(|engine| engine.poll_connection()) {
                 match request {
                     ConnectionRequest::Open { connection, address } => self.open(inner, connection, address),

@@ -149,6 +149,7 @@ impl State<'_> {
         let mark = Mark { start, flushed, min_offset: self.log.min_offset(), ..mark };
         let sequence = saved.checkpoint.map_or(0, |(sequence, _)| sequence);
         let checkpoints = super::checkpoint::Checkpoints::new(sequence, known);
+        recovery.index_rebuilt &= head.is_some() || recovery.records > 0;
         self.storage = Some(Storage::new(saved.flush, mark, end, checkpoints));
         self.note_change();
         (recovery.min_offset, recovery.max_offset) = (self.log.min_offset(), end);

@@ -122,18 +122,19 @@ fn bodies(server: &mut Server<'_>, peer: ConnectionId, topic: &str) -> Vec<Vec<u
 fn with_sync_a_send_is_answered_and_consumed_when_it_is_flushed() {
     Disk::new().run(small(), FlushPolicy::Sync, |disk, server, _| {
         let peer = server.accept();
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"zero")), 0);
         let frame = Ask::send("T", b"one").frame();
         server.receive(peer, &frame);
         disk.write(server);
         assert!(server.requests().contains(&ConnectionRequest::Transmit { connection: peer }));
         assert!(server.answers(peer).is_empty(), "it is not flushed");
-        assert_eq!(server.broker.queue("T", 0).unwrap().max_offset(), 1);
+        assert_eq!(server.broker.queue("T", 0).unwrap().max_offset(), 2);
         let other = server.accept();
-        assert_eq!(server.ask_told(other, &pull_with("T", 0, "*")).code, 19, "nor to be consumed");
+        assert_eq!(server.ask_told(other, &pull_with("T", 1, "*")).code, 19, "nor to be consumed");
         disk.flush(server);
         assert!(server.requests().contains(&ConnectionRequest::Transmit { connection: peer }));
         assert_eq!(server.answers(peer)[0].code, 0);
-        assert_eq!(bodies(server, other, "T"), [b"one"]);
+        assert_eq!(bodies(server, other, "T"), [&b"zero"[..], b"one"]);
         // One flush serves all that wait.
         let peers = [server.accept(), server.accept(), peer];
         for peer in peers {
@@ -154,6 +155,9 @@ fn with_sync_a_send_is_answered_and_consumed_when_it_is_flushed() {
 fn with_async_a_send_is_answered_when_it_is_written_and_flushed_later() {
     Disk::new().run(small(), FlushPolicy::Async, |disk, server, _| {
         let peer = server.accept();
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"zero")), 0);
+        server.wait(500);
+        disk.flush(server);
         server.receive(peer, &Ask::send("T", b"one").frame());
         disk.write(server);
         assert_eq!(server.answers(peer)[0].code, 0);
@@ -279,6 +283,8 @@ fn damaged_records_are_named_and_never_served() {
         for n in 0..10u8 {
             assert_eq!(disk.send(server, peer, &Ask::send("T", &[n; 50])), 0);
         }
+        let fields = [("consumerGroup", "G"), ("topic", "T"), ("queueId", "0"), ("commitOffset", "2")];
+        assert_eq!(server.ask(peer, &Ask::new(RequestCode::UPDATE_CONSUMER_OFFSET, &fields, b"")).code, 0);
         server.wait(5_000);
         assert!(disk.save(server));
         for n in 10..20u8 {
@@ -376,13 +382,15 @@ fn delayed_messages_come_back_and_are_delivered_once() {
         |n: u8| Ask::send("T", &[0; 3]).with("i", &format!("UNIQ_KEY\u{1}K{n}\u{2}DELAY\u{1}2\u{2}"));
     disk.run(small(), FlushPolicy::Sync, |disk, server, _| {
         let peer = server.accept();
+        // The first is of the topic's checkpoint.
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"first")), 0);
         for n in 0..4 {
             assert_eq!(disk.send(server, peer, &delayed(n)), 0);
         }
         server.wait(5_000);
         disk.flush(server);
         // All four were delivered; the checkpoint before that does not know.
-        assert_eq!(offsets(server, "T"), Some((0, 4)));
+        assert_eq!(offsets(server, "T"), Some((0, 5)));
         server.receive(peer, &delayed(4).frame());
         disk.flush(server);
         assert_eq!(server.answers(peer).pop().unwrap().code, 0);
@@ -390,10 +398,10 @@ fn delayed_messages_come_back_and_are_delivered_once() {
     disk.run(small(), FlushPolicy::Sync, |disk, server, recovery| {
         assert_eq!(recovery.records, 9);
         assert_eq!(server.broker.delayed().0, 1);
-        assert_eq!(offsets(server, "T"), Some((0, 4)));
+        assert_eq!(offsets(server, "T"), Some((0, 5)));
         server.wait(10_001);
         disk.flush(server);
-        assert_eq!((server.broker.delayed().0, offsets(server, "T")), (0, Some((0, 5))));
+        assert_eq!((server.broker.delayed().0, offsets(server, "T")), (0, Some((0, 6))));
     });
 }
 

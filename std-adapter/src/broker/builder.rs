@@ -4,15 +4,21 @@ use core::fmt;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::io;
+#[cfg(all(feature = "data", unix))]
+use std::path::PathBuf;
 
-use rocketlite_broker::{BrokerConfig, WhenFull};
+use rocketlite_broker::{BrokerConfig, FlushPolicy, WhenFull};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::Broker;
+#[cfg(all(feature = "data", unix))]
+use super::files::OpenFiles;
 use super::host::{BrokerHost, Limits, Names};
 use crate::clock::{Clock, seed};
 use crate::drive::Driver;
 use crate::name_servers::{self, NameServerError};
+#[cfg(all(feature = "data", unix))]
+use crate::store::OpenError;
 
 /// Describes a [`Broker`].
 #[derive(Debug, Clone)]
@@ -30,6 +36,10 @@ pub struct BrokerBuilder {
     max_pending: usize,
     timeouts: Timeouts,
     limits: Limits,
+    #[cfg(all(feature = "data", unix))]
+    data: Option<PathBuf>,
+    flush: FlushPolicy,
+    flush_interval: Duration,
 }
 
 /// How long peers may take.
@@ -82,6 +92,10 @@ impl BrokerBuilder {
                 answer_bytes: 4 << 20,
                 registered_brokers: 16,
             },
+            #[cfg(all(feature = "data", unix))]
+            data: None,
+            flush: FlushPolicy::Async,
+            flush_interval: Duration::from_millis(500),
         }
     }
 
@@ -118,6 +132,27 @@ impl BrokerBuilder {
     /// Bytes of the commit log: 64 MiB.
     pub const fn capacity(mut self, bytes: usize) -> Self {
         self.limits.log_bytes = bytes;
+        self
+    }
+
+    /// The directory of its files, made if it is not there. By default the log is in memory only, and gone when the broker
+    /// ends.
+    #[cfg(all(feature = "data", unix))]
+    pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.data = Some(directory.into());
+        self
+    }
+
+    /// With [`BrokerBuilder::data`], when a send is answered: when it is written, and flushed a little later
+    /// ([`FlushPolicy::Async`], the default, as in the reference), or when it is on the disk.
+    pub const fn flush(mut self, flush: FlushPolicy) -> Self {
+        self.flush = flush;
+        self
+    }
+
+    /// With [`FlushPolicy::Async`], how long what was written may wait to be flushed: 500 ms.
+    pub const fn flush_interval(mut self, interval: Duration) -> Self {
+        self.flush_interval = interval;
         self
     }
 
@@ -275,7 +310,7 @@ impl BrokerBuilder {
         self.limits.frame_bytes = self.limits.frame_bytes.max(least);
         self.limits.pending_responses =
             self.limits.pending_responses.max(self.limits.connections.saturating_mul(2));
-        if Vec::<u8>::new().try_reserve_exact(self.limits.log_bytes).is_err() {
+        if self.is_in_memory() && Vec::<u8>::new().try_reserve_exact(self.limits.log_bytes).is_err() {
             let bytes = self.limits.log_bytes;
             return Err(StartError::Setting(format!("capacity: there is no memory for {bytes} bytes")));
         }
@@ -298,15 +333,41 @@ impl BrokerBuilder {
             config.idle_timeout = self.timeouts.idle;
             config.frame_timeout = self.timeouts.frame;
             config.stalled_frame_timeout = self.timeouts.stalled_frame;
+            config.flush_interval = self.flush_interval;
             // No command is larger. A peer that announces one and does not send it must not get all the memory.
             config.max_frame = least;
         };
-        let host = BrokerHost::new(self.names.clone(), &self.limits, address, settings, clock.wall(), seed())
+        let names = self.names.clone();
+        #[cfg(all(feature = "data", unix))]
+        if let Some(path) = &self.data {
+            let wanted = self.limits.of_files(names.name_servers.len());
+            let files = OpenFiles::open(path, &wanted, self.flush).map_err(StartError::Open)?;
+            let (host, recovered) =
+                BrokerHost::recover(names, &self.limits, address, settings, &clock, seed(), files)
+                    .map_err(|reason| StartError::Recover { path: path.clone(), reason })?;
+            let driver = Driver::start(host, clock);
+            let started = driver.input(|host, _| host.storage_mut().map(|storage| storage.take_jobs()));
+            if let Some(jobs) = started {
+                jobs.start(&driver).map_err(StartError::Thread)?;
+            }
+            return Ok(Broker::new(driver, listener, local_addr, Some(recovered)));
+        }
+        let host = BrokerHost::new(names, &self.limits, address, settings, clock.wall(), seed())
             .map_err(StartError::Setting)?;
         // The engine's first wish may be to register: the driver asks for it at once.
         let driver = Driver::start(host, clock);
         driver.input(|_, _| {});
-        Ok(Broker::new(driver, listener, local_addr))
+        Ok(Broker::new(driver, listener, local_addr, None))
+    }
+
+    #[cfg(all(feature = "data", unix))]
+    const fn is_in_memory(&self) -> bool {
+        self.data.is_none()
+    }
+
+    #[cfg(not(all(feature = "data", unix)))]
+    const fn is_in_memory(&self) -> bool {
+        true
     }
 }
 
@@ -335,6 +396,20 @@ pub enum StartError {
     NameServer(NameServerError),
     /// A setting cannot be used.
     Setting(String),
+    /// The data directory cannot be used.
+    #[cfg(all(feature = "data", unix))]
+    Open(OpenError),
+    /// What is in the data directory cannot be used with these settings, or not be read.
+    #[cfg(all(feature = "data", unix))]
+    Recover {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// There is no thread to wait for the disk.
+    #[cfg(all(feature = "data", unix))]
+    Thread(io::Error),
 }
 
 impl fmt::Display for StartError {
@@ -349,6 +424,12 @@ impl fmt::Display for StartError {
             }
             Self::NameServer(error) => write!(f, "{error}"),
             Self::Setting(reason) => f.write_str(reason),
+            #[cfg(all(feature = "data", unix))]
+            Self::Open(error) => write!(f, "{error}"),
+            #[cfg(all(feature = "data", unix))]
+            Self::Recover { path, reason } => write!(f, "{}: {reason}", path.display()),
+            #[cfg(all(feature = "data", unix))]
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
     }
 }

@@ -2,19 +2,28 @@
 
 use core::fmt;
 use core::net::SocketAddr;
+use core::time::Duration;
 
-use rocketlite_broker::{BoxedMemory, Broker as Engine, BrokerConfig, BrokerLimits, ConfigError, Counters};
+#[cfg(all(feature = "data", unix))]
+use rocketlite_broker::RecoverError;
+use rocketlite_broker::{
+    BoxedMemory, Broker as Engine, BrokerConfig, BrokerLimits, BrokerMemory, ConfigError, Counters, Recovery,
+};
 use rocketlite_core::message::stored::StoredMessage;
 use rocketlite_core::{Address, ConnectionId, Instant, WallClock};
 use self_cell::{MutBorrow, self_cell};
 
-use super::log;
+use super::{files, log};
+#[cfg(all(feature = "data", unix))]
+use crate::clock::Clock;
 use crate::drive::Host;
 
 /// Strings that the configuration borrows, and memory.
 struct Parts {
     names: Names,
     memory: BoxedMemory,
+    /// The log, if it is in a file.
+    map: Option<files::Map>,
 }
 
 #[derive(Debug, Clone)]
@@ -61,6 +70,17 @@ impl Limits {
         (self.log_bytes / (16 * INDEXED_RECORD)).saturating_add(self.queues)
     }
 
+    /// The sizes of the files of such a broker.
+    #[cfg(all(feature = "data", unix))]
+    pub(super) fn of_files(&self, name_servers: usize) -> crate::store::Wanted {
+        let limits = self.of_engine(name_servers);
+        crate::store::Wanted {
+            capacity: limits.log as u64,
+            index_image_bytes: (limits.index * rocketlite_broker::INDEX_CHUNK_BYTES) as u64,
+            checkpoint_slot_bytes: limits.checkpoint_bytes() as u64,
+        }
+    }
+
     fn of_engine(&self, name_servers: usize) -> BrokerLimits {
         BrokerLimits {
             log: self.log_bytes,
@@ -104,6 +124,20 @@ fn explain(error: &ConfigError) -> String {
     ConfigError { setting, problem: error.problem }.to_string()
 }
 
+/// The same for what is saved.
+#[cfg(all(feature = "data", unix))]
+fn explain_recovery(error: &RecoverError) -> String {
+    let setting = match error {
+        RecoverError::Config(error) => return explain(error),
+        RecoverError::NoRoom("memory.groups") => "max_consumer_groups",
+        RecoverError::NoRoom("memory.offsets") => "max_consumer_offsets",
+        RecoverError::NoRoom("memory.topics or memory.queues") => "max_topics or max_queues",
+        RecoverError::NoRoom("memory.index") => "max_queues",
+        other => return other.to_string(),
+    };
+    RecoverError::NoRoom(setting).to_string()
+}
+
 self_cell!(
     /// The engine beside the memory it borrows.
     struct Owned {
@@ -113,13 +147,49 @@ self_cell!(
     }
 );
 
-/// The engine, and whether it goes on.
+/// The engine, its files, and whether it goes on.
 pub(super) struct BrokerHost {
     engine: Owned,
+    storage: Option<files::Storage>,
     over: bool,
 }
 
+/// What was found in files, and how long it took to read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// What was found.
+    pub recovery: Recovery,
+    /// How long that took.
+    pub time: Duration,
+}
+
+/// The settings of an engine whose names are these.
+fn config<'m>(
+    names: &'m Names,
+    address: SocketAddr,
+    settings: impl FnOnce(&mut BrokerConfig<'_>),
+) -> BrokerConfig<'m> {
+    let mut config = BrokerConfig::new(&names.broker_name, address);
+    config.cluster_name = &names.cluster_name;
+    config.name_servers = &names.name_servers;
+    // The machine's own instructions; the engine's table is made for devices.
+    config.crc32 = |bytes| crc32fast::hash(bytes) & 0x7fff_ffff;
+    settings(&mut config);
+    config
+}
+
+/// The memory of an engine, with its log in a file if that is mapped.
+fn memory_of<'m>(memory: &'m mut BoxedMemory, map: Option<&'m mut files::Map>) -> BrokerMemory<'m> {
+    let memory = memory.memory();
+    match map {
+        Some(map) => BrokerMemory { log: map.as_mut(), ..memory },
+        None => memory,
+    }
+}
+
 impl BrokerHost {
+    /// A broker whose log is in memory.
     pub(super) fn new(
         names: Names,
         limits: &Limits,
@@ -129,17 +199,68 @@ impl BrokerHost {
         seed: u64,
     ) -> Result<Self, String> {
         let memory = BoxedMemory::new(&limits.of_engine(names.name_servers.len()));
-        let engine = Owned::try_new(MutBorrow::new(Parts { names, memory }), |parts| {
+        let engine = Owned::try_new(MutBorrow::new(Parts { names, memory, map: None }), |parts| {
             let parts = parts.borrow_mut();
-            let mut config = BrokerConfig::new(&parts.names.broker_name, address);
-            config.cluster_name = &parts.names.cluster_name;
-            config.name_servers = &parts.names.name_servers;
-            // The machine's own instructions; the engine's table is made for devices.
-            config.crc32 = |bytes| crc32fast::hash(bytes) & 0x7fff_ffff;
-            settings(&mut config);
-            Engine::new(config, parts.memory.memory(), clock, seed).map_err(|error| explain(&error))
+            let config = config(&parts.names, address, settings);
+            let memory = memory_of(&mut parts.memory, parts.map.as_mut());
+            Engine::new(config, memory, clock, seed).map_err(|error| explain(&error))
         })?;
-        Ok(Self { engine, over: false })
+        Ok(Self { engine, storage: None, over: false })
+    }
+
+    /// A broker with what these files hold.
+    #[cfg(all(feature = "data", unix))]
+    pub(super) fn recover(
+        names: Names,
+        limits: &Limits,
+        address: SocketAddr,
+        settings: impl FnOnce(&mut BrokerConfig<'_>),
+        clock: &Clock,
+        seed: u64,
+        files: files::OpenFiles,
+    ) -> Result<(Self, Recovered), String> {
+        let begun = std::time::Instant::now();
+        let of_engine = BrokerLimits { log: 0, ..limits.of_engine(names.name_servers.len()) };
+        let mut memory = BoxedMemory::new(&of_engine);
+        let index = memory.memory().index.as_flattened_mut();
+        let (map, loaded, storage) = files.load(index).map_err(|error| error.to_string())?;
+        let mut recovery = Recovery::default();
+        let mut engine = Owned::try_new(MutBorrow::new(Parts { names, memory, map: Some(map) }), |parts| {
+            let parts = parts.borrow_mut();
+            let config = config(&parts.names, address, settings);
+            let memory = memory_of(&mut parts.memory, parts.map.as_mut());
+            let (engine, found) = Engine::recover(config, memory, loaded.saved(), clock.wall(), seed)
+                .map_err(|error| explain_recovery(&error))?;
+            recovery = found;
+            Ok::<_, String>(engine)
+        })?;
+        engine
+            .with_dependent_mut(|_, engine| storage.begin(engine, clock.now()))
+            .map_err(|error| error.to_string())?;
+        let host = Self { engine, storage: Some(storage), over: false };
+        Ok((host, Recovered { recovery, time: begun.elapsed() }))
+    }
+
+    /// Takes out what starts the threads that wait for the disk.
+    #[cfg(all(feature = "data", unix))]
+    pub(super) fn storage_mut(&mut self) -> Option<&mut files::Storage> {
+        self.storage.as_mut()
+    }
+
+    /// What became of something that took the disk's time.
+    #[cfg(all(feature = "data", unix))]
+    pub(super) fn report(&mut self, now: Instant, result: &Result<crate::store::Done, crate::store::Failed>) {
+        self.engine.with_dependent_mut(|_, engine| crate::store::report(engine, now, result));
+    }
+
+    /// Whether everything is on the disk, as far as it takes anything.
+    pub(super) fn is_saved(&self) -> bool {
+        self.engine.with_dependent(|_, engine| engine.is_saved())
+    }
+
+    /// Whether the disk has failed.
+    pub(super) fn has_storage_failed(&self) -> bool {
+        self.engine.with_dependent(|_, engine| engine.has_storage_failed())
     }
 
     pub(super) fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
@@ -176,6 +297,12 @@ impl BrokerHost {
 impl Host for BrokerHost {
     fn with<R>(&mut self, act: impl FnOnce(&mut dyn rocketlite_core::Engine) -> R) -> R {
         self.engine.with_dependent_mut(|_, engine| act(engine))
+    }
+
+    fn persist(&mut self, now: Instant) {
+        if let Some(storage) = &self.storage {
+            self.engine.with_dependent_mut(|_, engine| storage.persist(engine, now));
+        }
     }
 
     fn settle(&mut self) {

@@ -2,7 +2,7 @@
 
 use rocketlite_broker::{BrokerEvent, DisconnectReason};
 use rocketlite_core::wire::code::ResponseCode;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 pub(super) fn event(event: &BrokerEvent) {
     match event {
@@ -10,6 +10,10 @@ pub(super) fn event(event: &BrokerEvent) {
         BrokerEvent::TopicUpdated { topic, queues } => info!(%topic, queues, "topic updated"),
         BrokerEvent::TopicDeleted { topic } => info!(%topic, "topic deleted"),
         BrokerEvent::Evicted { messages, bytes } => warn!(messages, bytes, "oldest messages evicted"),
+        BrokerEvent::Damaged { physical_offset, bytes } => {
+            error!(physical_offset, bytes, "the log is damaged: what was there is not served");
+        }
+        BrokerEvent::StorageFailed { failure } => error!(?failure, "nothing is stored any more"),
         BrokerEvent::Rejected { connection, request, response } => {
             let connection = connection.index();
             // Every producer of a new topic asks for its route first.

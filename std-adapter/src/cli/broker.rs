@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use rocketlite::Broker;
+use rocketlite::broker::Recovered;
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -29,9 +30,15 @@ pub(crate) struct Arguments {
     /// Where clients reach the broker, if that is not where it listens
     #[arg(long, value_name = "HOST:PORT")]
     advertise: Option<String>,
-    /// Keep messages in memory only: they are gone when the broker ends. The default, and so far the only store
+    /// Directory to keep messages in, made if it is not there
+    #[arg(long, value_name = "DIR", conflicts_with = "memory")]
+    data: Option<PathBuf>,
+    /// Keep messages in memory only: they are gone when the broker ends. The default, unless the file names a directory
     #[arg(long)]
     memory: bool,
+    /// With --data, when a send is answered [default: async]
+    #[arg(long, value_enum)]
+    flush: Option<Flush>,
     /// Size of the log [default: 256MiB]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     capacity: Option<usize>,
@@ -64,9 +71,23 @@ pub(crate) enum Full {
     Refuse,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Flush {
+    /// When it is on the disk
+    Sync,
+    /// When it is written; it is on the disk half a second later at most
+    Async,
+}
+
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
-    let file = arguments.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::read)?;
+    let mut file = arguments.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::read)?;
+    if arguments.memory {
+        file.data = None;
+    }
     let given = Settings {
+        data: arguments.data,
+        flush: arguments.flush,
         listen: arguments.listen,
         advertise: arguments.advertise,
         capacity: arguments.capacity.map(Bytes),
@@ -83,6 +104,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     // Before anybody is told that it is ready, so that no signal is missed.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let broker = builder.start()?;
+    if let Some(recovered) = broker.recovered() {
+        tell(&recovered);
+    }
     let mut out = std::io::stdout();
     writeln!(out, "ready {}", broker.local_addr())
         .and_then(|()| out.flush())
@@ -93,6 +117,19 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
     broker.shutdown().await;
     Ok(())
+}
+
+/// What was found on the disk.
+fn tell(Recovered { recovery, time, .. }: &Recovered) {
+    let (records, bytes, index_rebuilt) = (recovery.records, recovery.bytes, recovery.index_rebuilt);
+    let stored = recovery.max_offset - recovery.min_offset;
+    tracing::info!(?time, stored, records, bytes, index_rebuilt, "recovered");
+    if recovery.damaged > 0 {
+        tracing::error!(
+            places = recovery.damaged,
+            "some of the log is damaged: see what was said of it, and `rocketlite log verify`"
+        );
+    }
 }
 
 /// Where RocketMQ's name servers listen.

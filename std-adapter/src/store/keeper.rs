@@ -57,6 +57,13 @@ impl Loaded {
 #[derive(Debug)]
 pub struct Job(Work);
 
+impl Job {
+    /// Whether it is a flush, which sends wait for.
+    pub const fn is_flush(&self) -> bool {
+        matches!(self.0, Work::Flush(_))
+    }
+}
+
 #[derive(Debug)]
 enum Work {
     Flush(Mark),

@@ -2,14 +2,14 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rocketlite::BrokerBuilder;
-use rocketlite::broker::WhenFull;
+use rocketlite::broker::{FlushPolicy, WhenFull};
 use serde::{Deserialize, Deserializer, de};
 
 use super::super::parse_bytes;
-use super::{Full, resolve};
+use super::{Flush, Full, resolve};
 
 /// What is not said stays as it is.
 #[derive(Debug, Default, Deserialize)]
@@ -17,6 +17,9 @@ use super::{Full, resolve};
 pub(super) struct Settings {
     pub(super) listen: Option<SocketAddr>,
     pub(super) advertise: Option<String>,
+    pub(super) data: Option<PathBuf>,
+    pub(super) flush: Option<Flush>,
+    pub(super) flush_interval_millis: Option<u64>,
     pub(super) capacity: Option<Bytes>,
     pub(super) when_full: Option<Full>,
     pub(super) name: Option<String>,
@@ -91,6 +94,12 @@ impl Settings {
         set! {
             listen(self.listen);
             advertise(self.advertise.as_deref().map(resolve).transpose()?);
+            data(self.data);
+            flush(self.flush.map(|flush| match flush {
+                Flush::Sync => FlushPolicy::Sync,
+                Flush::Async => FlushPolicy::Async,
+            }));
+            flush_interval(millis(self.flush_interval_millis));
             capacity(bytes(self.capacity));
             when_full(self.when_full.map(|full| match full {
                 Full::Evict => WhenFull::Evict,

@@ -1,6 +1,6 @@
 //! Bits that flip in what is stored: each is found, and nothing else is taken for it.
 
-use rocketlite::store::{CheckpointFile, FileError, IndexFile, LogFile, Mark, Store, Wanted};
+use rocketlite::store::{CheckpointFile, FileError, IndexFile, LogFile, Mark, RawFile as _, Store, Wanted};
 use rocketlite_tests::disk::{FaultyDisk, FaultyFile};
 
 use super::pattern;
@@ -57,6 +57,23 @@ fn a_mark_with_a_flipped_bit_is_none_and_the_one_before_counts() {
     disk.flip("log", 4_100, 0);
     disk.flip("log", 8_200, 0);
     assert_eq!(newest(), None);
+}
+
+#[test]
+fn what_was_written_to_the_wrong_slot_is_none() {
+    let disk = FaultyDisk::new(4);
+    let Store { log, mut checkpoint, .. } = store(&disk);
+    log.flush(Mark { sequence: 8, flushed: 1, min_offset: 0 }).unwrap();
+    checkpoint.write(2, b"two").unwrap();
+    for (name, len) in [("log", 512), ("checkpoint", 1_024)] {
+        let mut slot = vec![0; len];
+        let file = disk.open(name);
+        file.read_at(4_096, &mut slot).unwrap();
+        file.write_at(4_096, &vec![0; len]).unwrap();
+        file.write_at(8_192, &slot).unwrap();
+    }
+    assert_eq!(LogFile::open(disk.open("log")).unwrap().newest_mark(), None);
+    assert_eq!(CheckpointFile::open(disk.open("checkpoint")).unwrap().read_all().unwrap(), []);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use core::ops::Range;
 use std::fs::File;
 use std::io;
 
-use memmap2::{MmapMut, MmapOptions, UncheckedAdvice};
+use memmap2::{MmapMut, MmapOptions};
 
 use super::directory::Lock;
 use super::file::RawFile;
@@ -14,7 +14,7 @@ use super::log_file::{LogFile, RING_AT};
 
 /// The ring of a log as memory, in a private mapping: what is written to it goes to a copy of the page, never to the file.
 /// [`LogFile::write`] takes it there, so that a full or failing disk is an error of a call. The log may be larger than memory:
-/// what was written to the file can be [released](LogMap::release).
+/// what was written to the file can be [released](LogFile::release).
 ///
 /// A page that is not in memory comes from the disk when it is touched. If the disk cannot read it, there is nobody to give
 /// an error to, and the system ends the process with `SIGBUS`.
@@ -57,30 +57,60 @@ impl LogMap {
         Ok((Self { map, _lock: lock }, log.with_file(|file| MappedFile { file, ring })))
     }
 
-    /// Gives the memory of the copies of whole pages within `range` of the ring back to the system. The next access finds what
-    /// is in the file: bytes that were not [written](LogFile::write) there are lost.
-    ///
-    /// Pages that are only partly within `range` keep their copies. Systems other than Linux may keep all of them, and the
-    /// memory.
+    /// [Releases](LogFile::release) a range of the ring.
     ///
     /// # Errors
     /// `InvalidInput` if `range` is not within the ring, otherwise what the system says.
     pub fn release(&mut self, range: Range<usize>) -> io::Result<()> {
-        if range.start > range.end || range.end > self.map.len() {
-            let told = format!("{range:?} is not within a ring of {} bytes", self.map.len());
+        let len = self.map.len();
+        let bytes = self.map.get_mut(range.clone()).ok_or_else(|| {
+            let told = format!("{range:?} is not within a ring of {len} bytes");
+            io::Error::new(io::ErrorKind::InvalidInput, told)
+        })?;
+        give_back(bytes)
+    }
+}
+
+impl LogFile<MappedFile> {
+    /// Gives the memory of copies of pages back to the system: of those that are wholly within `bytes`, which are borrowed
+    /// from the mapping. They then show what is in the file: bytes that were not [written](LogFile::write) to it are lost.
+    ///
+    /// Systems other than Linux keep the copies, and the memory.
+    ///
+    /// # Errors
+    /// `InvalidInput` if `bytes` are not of the mapping, otherwise what the system says.
+    pub fn release(&self, bytes: &mut [u8]) -> io::Result<()> {
+        let (ring, addresses) = (&self.file().ring, bytes.as_ptr_range());
+        if addresses.start.addr() < ring.start || addresses.end.addr() > ring.end {
+            let told = "what is released of a log that is mapped must be of the mapping";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, told));
         }
-        // Pages may be larger than blocks of the file, so that the ring does not begin with one.
-        let page = rustix::param::page_size();
-        let base = self.map.as_ptr().addr();
-        let start = (base + range.start).next_multiple_of(page) - base;
-        let end = (base + range.end) / page * page;
-        let Some(len) = end.checked_sub(base + start).filter(|len| *len > 0) else { return Ok(()) };
-        // SAFETY: This replaces the content of pages of the mapping by what is in the file. `&mut self` says that nobody has
-        // a reference to any of it, and any bytes are as good as any others. The range is not empty, begins with a page
-        // and ends within the mapping, so that nothing else is touched.
-        unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, len) }
+        give_back(bytes)
     }
+}
+
+/// Lets the pages that are wholly within `bytes` of a private mapping show what they are a mapping of.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn give_back(bytes: &mut [u8]) -> io::Result<()> {
+    use rustix::mm::{Advice, madvise};
+
+    // Pages may be larger than blocks of the file, so that the ring need not begin with one.
+    let page = rustix::param::page_size();
+    let address = bytes.as_ptr().addr();
+    let start = address.next_multiple_of(page) - address;
+    let end = ((address + bytes.len()) / page * page).saturating_sub(address);
+    let Some(pages) = bytes.get_mut(start..end).filter(|pages| !pages.is_empty()) else { return Ok(()) };
+    // SAFETY: This replaces the content of whole pages by what the file has, or by zeros if it were other memory. `pages` is
+    // all that it changes: they are borrowed mutably, so that nobody else has a reference to them, and any bytes are as
+    // good as any others.
+    Ok(unsafe { madvise(pages.as_mut_ptr().cast(), pages.len(), Advice::LinuxDontNeed) }?)
+}
+
+/// Other systems take this for advice, and may keep what they have: so nothing is asked of them.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail where it does something")]
+fn give_back(_: &mut [u8]) -> io::Result<()> {
+    Ok(())
 }
 
 impl AsRef<[u8]> for LogMap {

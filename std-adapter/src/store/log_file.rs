@@ -51,7 +51,10 @@ impl<F: RawFile> LogFile<F> {
     }
 
     /// The content of a file that was made before. What a process that was killed has left in the system's memory is on the
-    /// disk when this returns, so that what is read now is what a power cut would leave.
+    /// disk when this returns.
+    ///
+    /// Not so what a sync that failed has lost: the system shows it, takes it for written, and forgets it when power fails. So
+    /// what follows [`Mark::flushed`] of the newest mark is to be written again before anybody relies on it.
     ///
     /// # Errors
     /// If it is not a log of this release, is damaged or too short, or the disk refuses.

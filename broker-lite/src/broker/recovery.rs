@@ -150,7 +150,7 @@ impl State<'_> {
         let sequence = saved.checkpoint.map_or(0, |(sequence, _)| sequence);
         let checkpoints = super::checkpoint::Checkpoints::new(sequence, known);
         recovery.index_rebuilt &= head.is_some() || recovery.records > 0;
-        self.storage = Some(Storage::new(saved.flush, mark, end, checkpoints));
+        self.storage = Some(Storage::new(saved.flush, mark, checkpoints));
         self.note_change();
         (recovery.min_offset, recovery.max_offset) = (self.log.min_offset(), end);
         Ok(recovery)

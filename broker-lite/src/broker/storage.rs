@@ -99,14 +99,14 @@ impl Storage {
     pub(super) const fn new(
         policy: FlushPolicy,
         mark: Mark,
-        end: u64,
         checkpoints: super::checkpoint::Checkpoints,
     ) -> Self {
         Self {
             policy,
             mark,
-            written: end,
-            // What was recovered was read, and that does not say that it is durable.
+            // What was read is not known to be durable: after a sync that failed, systems show what is not on the disk. So
+            // it is written again.
+            written: mark.flushed,
             flushed: mark.flushed,
             under_way: None,
             flush_at: None,

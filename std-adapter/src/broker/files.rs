@@ -74,6 +74,7 @@ impl Storage {
 
     /// Makes the start of the broker known to the disk, before anybody is served.
     pub(super) fn begin(&self, engine: &mut Engine<'_>, now: Instant) -> io::Result<()> {
+        self.files.write(engine, now)?;
         while let Some(job) = self.files.take_job(engine) {
             let result = self.files.run(job);
             report(engine, now, &result);

@@ -9,6 +9,7 @@ mod name_servers;
 mod pulls;
 mod rates;
 mod recovery;
+mod retention;
 mod state;
 mod storage;
 mod store;

@@ -39,6 +39,9 @@ pub struct BrokerConfig<'m> {
     pub max_frame: usize,
     /// What becomes of old messages when the log is full. Default [`WhenFull::Evict`].
     pub when_full: WhenFull,
+    /// How long messages are kept at most, room or not; looked at once a second. Default for as long as there is room
+    /// (`fileReservedTime`).
+    pub retain: Option<Duration>,
     /// Most bytes of the log that messages may take that wait for their time; further ones are refused with
     /// `SERVICE_NOT_AVAILABLE`. They stay when older messages go, so the log must have room for the longest record
     /// beside them. Default a quarter of the log, or what leaves that room.
@@ -111,6 +114,7 @@ impl<'m> BrokerConfig<'m> {
             max_message_size: 4 * 1024 * 1024,
             max_frame: DEFAULT_MAX_FRAME,
             when_full: WhenFull::Evict,
+            retain: None,
             max_delayed_bytes: None,
             region_id: "DefaultRegion",
             trace_on: true,

@@ -40,6 +40,22 @@ pub enum BrokerEvent {
         /// How many bytes of the log.
         bytes: u64,
     },
+    /// Messages went because they were old enough. Reports that nobody has taken yet are added up.
+    Expired {
+        /// How many messages.
+        messages: u64,
+        /// How many bytes of the log.
+        bytes: u64,
+    },
+    /// Messages went, for want of room or because of their age, that a consumer group with members had not consumed.
+    LostUnread {
+        /// The group.
+        group: GroupName,
+        /// The topic.
+        topic: Name,
+        /// How many, since the last such report.
+        messages: u64,
+    },
     /// The disk failed: nothing is stored from now on, and what was flushed is still served.
     StorageFailed {
         /// What could not be done.
@@ -163,6 +179,10 @@ pub struct Counters {
     pub evicted_messages: u64,
     /// Bytes of their records.
     pub evicted_bytes: u64,
+    /// Messages that went because they were old enough.
+    pub expired_messages: u64,
+    /// Bytes of their records.
+    pub expired_bytes: u64,
     /// Damaged places of the log.
     pub damaged_records: u64,
     /// Messages handed to consumers.
@@ -220,13 +240,21 @@ impl<'m> EventQueue<'m> {
     }
 
     pub(crate) fn push(&mut self, event: BrokerEvent) {
-        if let BrokerEvent::Evicted { messages: more, bytes: more_bytes } = &event
-            && let Some(last) = self.len.checked_sub(1)
-            && let Some(Place::Event(BrokerEvent::Evicted { messages, bytes })) = self.place_mut(last)
-        {
-            *messages = messages.saturating_add(*more);
-            *bytes = bytes.saturating_add(*more_bytes);
-            return;
+        let last = self.len.checked_sub(1).and_then(|last| self.place_mut(last));
+        match (&event, last) {
+            (
+                BrokerEvent::Evicted { messages: more, bytes: more_bytes },
+                Some(Place::Event(BrokerEvent::Evicted { messages, bytes })),
+            )
+            | (
+                BrokerEvent::Expired { messages: more, bytes: more_bytes },
+                Some(Place::Event(BrokerEvent::Expired { messages, bytes })),
+            ) => {
+                *messages = messages.saturating_add(*more);
+                *bytes = bytes.saturating_add(*more_bytes);
+                return;
+            }
+            _ => {}
         }
         match self.place_mut(self.len) {
             Some(place @ Place::Empty) => {

@@ -42,6 +42,8 @@ pub(crate) struct State<'m> {
     pub(crate) storage: Option<Storage>,
     /// Where the first record stands whose keys are not entered yet, after a restart.
     pub(crate) keys_behind: Option<u64>,
+    /// Messages that were gone when it was last told who had not read them.
+    pub(crate) told_of_gone: u64,
     /// Whether the sender that is served now does not want to wait for the disk.
     pub(crate) answers_at_once: bool,
     pub(crate) delays: Delays,
@@ -107,6 +109,7 @@ impl<'m> State<'m> {
             delays: Delays::new(&config, log.capacity(), scratch.len()),
             storage: None,
             keys_behind: None,
+            told_of_gone: 0,
             answers_at_once: false,
             log,
             topics: TopicTable::new(topics, topic_index, queues, index, seeds[0]),

@@ -272,6 +272,13 @@ impl Broker<'_> {
         }
     }
 
+    /// Lends bytes of the log from `from` on that were written and stand in one piece, and says where they end: a driver may
+    /// take their memory away if it gives them back with the same content when they are looked at.
+    pub fn lend_written(&mut self, from: u64) -> Option<(&mut [u8], u64)> {
+        let end = self.state.storage.as_ref()?.written;
+        self.state.log.part_mut(from..end)
+    }
+
     /// The next flush to do. There is one at a time: then [`Broker::handle_flushed`] has to be called.
     pub fn poll_flush(&mut self) -> Option<FlushRequest> {
         let is_needed = self.state.awaits_flush();

@@ -108,7 +108,7 @@ impl State<'_> {
     }
 
     /// Lets the oldest record go, or makes it the newest if it has to stay. `None` if there is no record.
-    fn let_oldest_go(&mut self, source: &mut Option<u64>, gone: &mut Gone) -> Option<Fate> {
+    pub(super) fn let_oldest_go(&mut self, source: &mut Option<u64>, gone: &mut Gone) -> Option<Fate> {
         let Self { log, topics, delays, .. } = self;
         let from = log.min_offset();
         if log.oldest().is_none() && from < log.max_offset() {
@@ -193,16 +193,16 @@ impl State<'_> {
 
 /// What became of the oldest record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Evicted,
     Kept,
 }
 
 /// What was evicted for new messages.
 #[derive(Debug, Default)]
-struct Gone {
-    messages: u64,
-    bytes: u64,
+pub(super) struct Gone {
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
 }
 
 impl Gone {

@@ -30,6 +30,8 @@ impl Broker<'_> {
                 self.close(connection, reason);
             }
         }
+        self.state.expire_messages();
+        self.state.tell_unread();
         self.state.rates.sample(now, &self.state.counters);
         self.state.expire_pulls();
         // Some may have waited for the disk long enough.
@@ -87,7 +89,9 @@ impl State<'_> {
             // Drivers offer again what was not taken after the next call, so that one comes at once.
             return Some(self.now);
         }
-        let tick = self.next_tick.filter(|_| !self.connections.is_empty());
+        // Messages grow old whether anybody is connected or not.
+        let ages = self.config.retain.is_some() && self.log.min_offset() < self.log.max_offset();
+        let tick = self.next_tick.filter(|_| ages || !self.connections.is_empty());
         let keys = self.keys_behind.map(|_| self.now);
         let storage = self.next_storage_timeout();
         [tick, self.next_registration(), self.delays.next, keys, storage].into_iter().flatten().min()

@@ -68,6 +68,15 @@ impl<'m> CommitLog<'m> {
         self.floor = self.floor.max(floor.min(self.min_offset));
     }
 
+    /// What stands from `range`'s start on in one piece, to its end at most, and where it ends.
+    pub(crate) fn part_mut(&mut self, range: Range<u64>) -> Option<(&mut [u8], u64)> {
+        let wanted = usize::try_from(range.end.checked_sub(range.start)?).ok()?;
+        let len = wanted.min(self.left_in_lap(range.start));
+        let place = self.place(range.start);
+        let bytes = self.memory.get_mut(place..place.checked_add(len)?)?;
+        Some((bytes, range.start.saturating_add(to_u64(len))))
+    }
+
     /// Whether that would make room.
     pub(crate) const fn can_reclaim(&self, floor: u64) -> bool {
         self.seal.is_some() && self.floor < floor

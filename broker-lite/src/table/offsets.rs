@@ -14,6 +14,8 @@ pub struct ConsumerOffset {
     pub(crate) offset: i64,
     /// Whether an administrator set it and no member has heard of it.
     pub(crate) is_reset: bool,
+    /// What went before this offset unconsumed was told.
+    told: i64,
 }
 
 /// All offsets, found by group, topic and queue.
@@ -62,6 +64,26 @@ impl<'m> OffsetTable<'m> {
         self.offsets.iter().map(|(_, entry)| entry)
     }
 
+    /// The places where offsets may be.
+    pub(crate) fn places(&self) -> core::ops::Range<u16> {
+        0..u16::try_from(self.offsets.capacity()).unwrap_or(u16::MAX)
+    }
+
+    /// The offset in a place.
+    pub(crate) fn at(&self, place: u16) -> Option<&ConsumerOffset> {
+        self.offsets.get(self.offsets.id_at(place)?)
+    }
+
+    /// How many messages before `min_offset` a group has not consumed, which was not told before.
+    pub(crate) fn take_lost(&mut self, group: SlotId, topic: SlotId, queue_id: i32, min_offset: i64) -> u64 {
+        let entry = self.find(group, topic, queue_id).and_then(|id| self.offsets.get_mut(id));
+        entry.map_or(0, |entry| {
+            let lost = min_offset.saturating_sub(entry.offset.max(entry.told));
+            entry.told = entry.told.max(min_offset);
+            u64::try_from(lost).unwrap_or(0)
+        })
+    }
+
     /// Sets back what is further than `most` of a topic and queue.
     pub(crate) fn clamp(&mut self, most: impl Fn(SlotId, i32) -> i64) {
         for (_, entry) in self.offsets.iter_mut() {
@@ -81,7 +103,7 @@ impl<'m> OffsetTable<'m> {
             (entry.offset, entry.is_reset) = (offset, is_reset);
             return true;
         }
-        let entry = ConsumerOffset { group, topic, queue_id, offset, is_reset };
+        let entry = ConsumerOffset { group, topic, queue_id, offset, is_reset, told: 0 };
         let Some(id) = self.offsets.insert(entry) else { return false };
         self.index.insert(queue_hash(&self.index, group, topic, queue_id), id.index());
         true

@@ -19,6 +19,7 @@ mod pull_hold;
 mod query_message;
 mod registration;
 mod reset_offset;
+mod retention;
 mod runtime;
 mod send;
 mod send_back;

@@ -29,6 +29,7 @@ pub struct BrokerBuilder {
     names: Names,
     namesrv_addr: String,
     when_full: WhenFull,
+    retain: Option<Duration>,
     max_delayed_bytes: Option<usize>,
     auto_create_topic_enable: bool,
     default_topic_queue_nums: i32,
@@ -65,6 +66,7 @@ impl BrokerBuilder {
             },
             namesrv_addr: String::new(),
             when_full: WhenFull::Evict,
+            retain: None,
             max_delayed_bytes: None,
             auto_create_topic_enable: true,
             default_topic_queue_nums: 8,
@@ -159,6 +161,12 @@ impl BrokerBuilder {
     /// What becomes of the oldest messages when the log is full: they are evicted.
     pub const fn when_full(mut self, when_full: WhenFull) -> Self {
         self.when_full = when_full;
+        self
+    }
+
+    /// How long messages are kept at most: for as long as there is room.
+    pub const fn retain(mut self, time: Duration) -> Self {
+        self.retain = Some(time);
         self
     }
 
@@ -325,6 +333,7 @@ impl BrokerBuilder {
         let clock = Clock::start();
         let settings = |config: &mut BrokerConfig<'_>| {
             config.when_full = self.when_full;
+            config.retain = self.retain;
             config.max_delayed_bytes = self.max_delayed_bytes;
             config.auto_create_topics = self.auto_create_topic_enable;
             config.default_topic_queue_nums = self.default_topic_queue_nums;
@@ -346,7 +355,7 @@ impl BrokerBuilder {
                 BrokerHost::recover(names, &self.limits, address, settings, &clock, seed(), files)
                     .map_err(|reason| StartError::Recover { path: path.clone(), reason })?;
             let driver = Driver::start(host, clock);
-            let started = driver.input(|host, _| host.storage_mut().map(|storage| storage.take_jobs()));
+            let started = driver.input(|host, _| host.take_jobs());
             if let Some(jobs) = started {
                 jobs.start(&driver).map_err(StartError::Thread)?;
             }

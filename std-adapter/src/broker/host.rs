@@ -165,11 +165,11 @@ pub struct Recovered {
 }
 
 /// The settings of an engine whose names are these.
-fn config<'m>(
-    names: &'m Names,
+fn config(
+    names: &Names,
     address: SocketAddr,
     settings: impl FnOnce(&mut BrokerConfig<'_>),
-) -> BrokerConfig<'m> {
+) -> BrokerConfig<'_> {
     let mut config = BrokerConfig::new(&names.broker_name, address);
     config.cluster_name = &names.cluster_name;
     config.name_servers = &names.name_servers;
@@ -243,8 +243,8 @@ impl BrokerHost {
 
     /// Takes out what starts the threads that wait for the disk.
     #[cfg(all(feature = "data", unix))]
-    pub(super) fn storage_mut(&mut self) -> Option<&mut files::Storage> {
-        self.storage.as_mut()
+    pub(super) fn take_jobs(&mut self) -> Option<files::Jobs> {
+        self.storage.as_mut().map(files::Storage::take_jobs)
     }
 
     /// What became of something that took the disk's time.

@@ -10,6 +10,10 @@ pub(super) fn event(event: &BrokerEvent) {
         BrokerEvent::TopicUpdated { topic, queues } => info!(%topic, queues, "topic updated"),
         BrokerEvent::TopicDeleted { topic } => info!(%topic, "topic deleted"),
         BrokerEvent::Evicted { messages, bytes } => warn!(messages, bytes, "oldest messages evicted"),
+        BrokerEvent::Expired { messages, bytes } => info!(messages, bytes, "old messages went"),
+        BrokerEvent::LostUnread { group, topic, messages } => {
+            warn!(%group, %topic, messages, "messages went that the group had not consumed");
+        }
         BrokerEvent::Damaged { physical_offset, bytes } => {
             error!(physical_offset, bytes, "the log is damaged: what was there is not served");
         }

@@ -3,6 +3,7 @@
 mod settings;
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
 use std::io::Write as _;
 use std::net::ToSocketAddrs as _;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use rocketlite::broker::Recovered;
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::settings::{Bytes, Settings};
+use self::settings::{Bytes, Settings, Time, parse_time};
 use super::{Outcome, parse_bytes};
 
 #[derive(Debug, Args)]
@@ -45,6 +46,9 @@ pub(crate) struct Arguments {
     /// What becomes of the oldest messages when the log is full [default: evict]
     #[arg(long, value_enum)]
     when_full: Option<Full>,
+    /// How long messages are kept at most, such as 72h or 30m [default: as long as there is room]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    retain: Option<Duration>,
     /// Name of the broker [default: broker-a]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -92,6 +96,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         advertise: arguments.advertise,
         capacity: arguments.capacity.map(Bytes),
         when_full: arguments.when_full,
+        retain: arguments.retain.map(Time),
         name: arguments.name,
         cluster: arguments.cluster,
         namesrv: arguments.namesrv,

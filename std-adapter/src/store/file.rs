@@ -27,6 +27,16 @@ pub trait RawFile {
     /// success says nothing about it: the system may have dropped it.
     fn sync(&self) -> io::Result<()>;
 
+    /// Takes away the memory of `bytes`, which are borrowed from a mapping of the file and were written to it: what is in them
+    /// comes from the file when it is looked at. Does nothing if there is no such mapping.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn release(&self, bytes: &mut [u8]) -> io::Result<()> {
+        let _ = bytes;
+        Ok(())
+    }
+
     /// Bytes of the file.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! without, and report it.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rocketlite_broker::{Broker as Engine, FlushPolicy, INDEX_CHUNK_BYTES, Mark, Saved, StorageFailure};
@@ -25,6 +26,8 @@ pub struct Keeper<F, L = F> {
     /// Whether a sync of the log has failed. The system tells that once, and what was to be synced is lost: who asks next
     /// must not be told that all is well.
     log_failed: Mutex<bool>,
+    /// Up to where the log's memory was given back.
+    released: AtomicU64,
 }
 
 /// What the files say, for [`Engine::recover`].
@@ -72,6 +75,9 @@ enum Work {
     Failed(io::Error),
 }
 
+/// Bytes of the log whose memory is given back in one call.
+const RELEASED_AT_ONCE: u64 = 8 << 20;
+
 /// Bytes of the index written at a time.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -84,7 +90,13 @@ impl<F: RawFile> From<Store<F>> for Keeper<F> {
 impl<F: RawFile, L: RawFile> Keeper<F, L> {
     /// Of these files.
     pub const fn new(log: LogFile<L>, index: IndexFile<F>, checkpoint: CheckpointFile<F>) -> Self {
-        Self { log, index, checkpoint: Mutex::new(checkpoint), log_failed: Mutex::new(false) }
+        Self {
+            log,
+            index,
+            checkpoint: Mutex::new(checkpoint),
+            log_failed: Mutex::new(false),
+            released: AtomicU64::new(0),
+        }
     }
 
     /// Reads what is known beside the log, and fills `index` with the image of the newest checkpoint.
@@ -115,6 +127,18 @@ impl<F: RawFile, L: RawFile> Keeper<F, L> {
                 }
             }
         }
+        self.release(engine)
+    }
+
+    /// Gives back memory of what was written, so that a log may be larger than memory.
+    fn release(&self, engine: &mut Engine<'_>) -> io::Result<()> {
+        let released = self.released.load(Ordering::Relaxed).max(engine.log().min_offset());
+        if engine.log().max_offset().saturating_sub(released) < RELEASED_AT_ONCE {
+            return Ok(());
+        }
+        let Some((bytes, end)) = engine.lend_written(released) else { return Ok(()) };
+        self.log.release(bytes)?;
+        self.released.store(end, Ordering::Relaxed);
         Ok(())
     }
 

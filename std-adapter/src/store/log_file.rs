@@ -129,6 +129,14 @@ impl<F: RawFile> LogFile<F> {
         self.file.sync()
     }
 
+    /// See [`RawFile::release`].
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn release(&self, bytes: &mut [u8]) -> io::Result<()> {
+        self.file.release(bytes)
+    }
+
     /// The same content in another kind of file.
     pub(super) fn with_file<G>(self, with: impl FnOnce(F) -> G) -> LogFile<G> {
         LogFile { file: with(self.file), capacity: self.capacity, base: self.base, newest: self.newest }

@@ -57,7 +57,7 @@ impl LogMap {
         Ok((Self { map, _lock: lock }, log.with_file(|file| MappedFile { file, ring })))
     }
 
-    /// [Releases](LogFile::release) a range of the ring.
+    /// [Releases](RawFile::release) a range of the ring.
     ///
     /// # Errors
     /// `InvalidInput` if `range` is not within the ring, otherwise what the system says.
@@ -67,24 +67,6 @@ impl LogMap {
             let told = format!("{range:?} is not within a ring of {len} bytes");
             io::Error::new(io::ErrorKind::InvalidInput, told)
         })?;
-        give_back(bytes)
-    }
-}
-
-impl LogFile<MappedFile> {
-    /// Gives the memory of copies of pages back to the system: of those that are wholly within `bytes`, which are borrowed
-    /// from the mapping. They then show what is in the file: bytes that were not [written](LogFile::write) to it are lost.
-    ///
-    /// Systems other than Linux keep the copies, and the memory.
-    ///
-    /// # Errors
-    /// `InvalidInput` if `bytes` are not of the mapping, otherwise what the system says.
-    pub fn release(&self, bytes: &mut [u8]) -> io::Result<()> {
-        let (ring, addresses) = (&self.file().ring, bytes.as_ptr_range());
-        if addresses.start.addr() < ring.start || addresses.end.addr() > ring.end {
-            let told = "what is released of a log that is mapped must be of the mapping";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, told));
-        }
         give_back(bytes)
     }
 }
@@ -156,6 +138,22 @@ impl RawFile for MappedFile {
 
     fn sync(&self) -> io::Result<()> {
         self.file.sync()
+    }
+
+    /// Gives the memory of copies of pages back to the system: of those that are wholly within `bytes`, which are borrowed
+    /// from the mapping. They then show what is in the file: bytes that were not [written](LogFile::write) to it are lost.
+    ///
+    /// Systems other than Linux keep the copies, and the memory.
+    ///
+    /// # Errors
+    /// `InvalidInput` if `bytes` are not of the mapping, otherwise what the system says.
+    fn release(&self, bytes: &mut [u8]) -> io::Result<()> {
+        let addresses = bytes.as_ptr_range();
+        if addresses.start.addr() < self.ring.start || addresses.end.addr() > self.ring.end {
+            let told = "what is released of a log that is mapped must be of the mapping";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, told));
+        }
+        give_back(bytes)
     }
 
     fn len(&self) -> io::Result<u64> {

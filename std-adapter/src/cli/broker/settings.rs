@@ -22,6 +22,7 @@ pub(super) struct Settings {
     pub(super) flush_interval_millis: Option<u64>,
     pub(super) capacity: Option<Bytes>,
     pub(super) when_full: Option<Full>,
+    pub(super) retain: Option<Time>,
     pub(super) name: Option<String>,
     pub(super) cluster: Option<String>,
     pub(super) namesrv: Option<String>,
@@ -68,6 +69,24 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
+/// A span of time, such as `"72h"`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time(pub(super) Duration);
+
+/// The span of time that a text says.
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|_| format!("'{text}' is not a span of time such as 90s, 30m, 72h or 7d"))?;
+    if time < Duration::from_secs(1) { Err(format!("'{text}' is less than 1s")) } else { Ok(time) }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_time(&text).map(Self).map_err(de::Error::custom)
+    }
+}
+
 impl Settings {
     /// Reads a file. The error names the line, and what is allowed there.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
@@ -105,6 +124,7 @@ impl Settings {
                 Full::Evict => WhenFull::Evict,
                 Full::Refuse => WhenFull::Refuse,
             }));
+            retain(self.retain.map(|Time(time)| time));
             broker_name(self.name);
             broker_cluster_name(self.cluster);
             namesrv_addr(self.namesrv);
@@ -154,6 +174,8 @@ mod tests {
         assert!(unknown.contains("max_connections"), "{unknown}");
         let no_size = complaint("capacity = \"lots\"").unwrap();
         assert!(no_size.contains("line 1") && no_size.contains("256MiB"), "{no_size}");
+        let no_time = complaint("retain = \"a while\"").unwrap();
+        assert!(no_time.contains("line 1") && no_time.contains("72h"), "{no_time}");
         let no_choice = complaint("when_full = \"maybe\"").unwrap();
         assert!(no_choice.contains("evict") && no_choice.contains("refuse"), "{no_choice}");
     }

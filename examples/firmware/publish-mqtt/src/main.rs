@@ -1,5 +1,6 @@
-//! What `publish` is for RocketMQ, for MQTT 5: a device that connects to its broker, publishes with QoS 1, waits for the
-//! acknowledgement, keeps the connection alive, and connects again when it is lost, all done by minimq.
+//! What `publish` is for RocketMQ, for MQTT 5: a device that connects to its broker, publishes with quality of service 1, waits
+//! for the acknowledgement, keeps the connection alive, and connects again when it is lost, all done by minimq. It does not
+//! subscribe.
 //!
 //! Transport and clock are such that the optimiser knows nothing of them, so nothing of the path is left out of the image.
 //! They are not part of what is measured; neither are they in `publish`. There is no executor: one task is polled for ever.

@@ -63,7 +63,7 @@ fn a_mark_with_a_flipped_bit_is_none_and_the_one_before_counts() {
 fn what_was_written_to_the_wrong_slot_is_none() {
     let disk = FaultyDisk::new(4);
     let Store { log, mut checkpoint, .. } = store(&disk);
-    log.flush(Mark { sequence: 8, flushed: 1, min_offset: 0 }).unwrap();
+    log.flush(Mark { sequence: 8, flushed: 1, min_offset: 0, start: 1 }).unwrap();
     checkpoint.write(2, b"two").unwrap();
     for (name, len) in [("log", 512), ("checkpoint", 1_024)] {
         let mut slot = vec![0; len];

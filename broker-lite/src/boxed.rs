@@ -8,7 +8,7 @@ use rocketlite_core::{Extent, Slot};
 
 use crate::broker::max_checkpoint_bytes;
 use crate::event::EventPlace;
-use crate::log::{EMPTY_CHUNK, IndexChunk, IndexedKey};
+use crate::log::{INDEX_CHUNK_BYTES, IndexedKey};
 use crate::memory::BrokerMemory;
 use crate::outgoing::Outgoing;
 use crate::table::{
@@ -84,7 +84,8 @@ pub struct BoxedMemory {
     topics: Box<[Slot<Topic>]>,
     topic_index: Box<[u16]>,
     queues: Box<[Queue]>,
-    index: Box<[IndexChunk]>,
+    /// Bytes, not chunks: only of those the system has zeros without writing them.
+    index: Box<[u8]>,
     clients: Box<[Slot<Client>]>,
     client_index: Box<[u16]>,
     groups: Box<[Slot<ConsumerGroup>]>,
@@ -122,7 +123,7 @@ impl BoxedMemory {
             topics: boxed(limits.topics),
             topic_index: boxed(limits.topics.saturating_mul(2)),
             queues: boxed(limits.queues),
-            index: vec![EMPTY_CHUNK; limits.index].into_boxed_slice(),
+            index: vec![0; limits.index.saturating_mul(INDEX_CHUNK_BYTES)].into_boxed_slice(),
             clients: boxed(limits.clients),
             client_index: boxed(limits.clients.saturating_mul(6)),
             groups: boxed(limits.groups),
@@ -159,7 +160,7 @@ impl BoxedMemory {
             topics: &mut self.topics,
             topic_index: &mut self.topic_index,
             queues: &mut self.queues,
-            index: &mut self.index,
+            index: self.index.as_chunks_mut().0,
             clients: &mut self.clients,
             client_index: &mut self.client_index,
             groups: &mut self.groups,

@@ -39,7 +39,8 @@ pub struct BrokerMemory<'m> {
     pub topic_index: &'m mut [u16],
     /// One for each queue of all topics, the larger of a topic's two numbers counting.
     pub queues: &'m mut [Queue],
-    /// What consumers read the log by: one for each 16 messages of a queue, and one more for each queue that is in use.
+    /// What consumers read the log by: one for each 16 messages of a queue, and one more for each queue that is in use. For a
+    /// log that is kept in files: what was saved of it, and zeros.
     pub index: &'m mut [IndexChunk],
     /// One for each group that each client works for.
     pub clients: &'m mut [Slot<Client>],

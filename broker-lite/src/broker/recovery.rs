@@ -15,7 +15,7 @@ use super::storage::{FlushPolicy, Mark, Storage};
 use super::{Broker, State};
 use crate::config::{BrokerConfig, ConfigError};
 use crate::event::BrokerEvent;
-use crate::log::{CommitLog, Seal};
+use crate::log::{CommitLog, INDEX_CHUNK_BYTES, Seal};
 use crate::memory::BrokerMemory;
 
 /// What a driver has read from its files. The log is in [`BrokerMemory::log`], the index of the checkpoint's image in
@@ -31,6 +31,19 @@ pub struct Saved<'a> {
     pub mark: Option<Mark>,
     /// The newest checkpoint that can be read, and its number.
     pub checkpoint: Option<(u64, &'a [u8])>,
+}
+
+impl Saved<'_> {
+    /// How many bytes of the index the checkpoint speaks of, from the first on; `None` if it cannot be read. More need not be
+    /// in [`BrokerMemory::index`].
+    pub fn index_bytes(checkpoint: &[u8]) -> Option<usize> {
+        let (version, _) = postcard::take_from_bytes::<u16>(checkpoint).ok()?;
+        if version != super::checkpoint::VERSION {
+            return None;
+        }
+        let (head, _) = postcard::take_from_bytes::<super::checkpoint::Head>(checkpoint).ok()?;
+        head.pool.unused.checked_mul(INDEX_CHUNK_BYTES)
+    }
 }
 
 /// What was found.

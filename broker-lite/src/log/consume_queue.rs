@@ -88,7 +88,8 @@ impl<'m> ConsumeQueues<'m> {
         let ChunkPool { free, free_count, unused } = pool.filter(|_| sound).unwrap_or_default();
         (self.free, self.free_count, self.unused) = (free, free_count, unused);
         let used = self.chunks.len().min(unused);
-        if !sound {
+        // Without a checkpoint they are zero already.
+        if !sound && pool.is_some() {
             self.chunks.fill(index_chunk::EMPTY_CHUNK);
         }
         self.unsaved = Some(Unsaved { first: [END; 2], now: 0 });

@@ -105,7 +105,8 @@ impl<F: RawFile, L: RawFile> Keeper<F, L> {
     /// What the disk says.
     pub fn load(&self, flush: FlushPolicy, index: &mut [u8]) -> io::Result<Loaded> {
         let newest = self.checkpoints().read_all()?.into_iter().next();
-        if let Some(newest) = &newest {
+        let used = newest.as_ref().and_then(|newest| Saved::index_bytes(&newest.content));
+        if let Some((newest, index)) = newest.as_ref().zip(used.and_then(|used| index.get_mut(..used))) {
             self.index.read(newest.sequence, index)?;
         }
         Ok(Loaded { flush, base: self.log.base(), mark: self.log.newest_mark(), checkpoint: newest })

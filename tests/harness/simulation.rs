@@ -17,6 +17,7 @@ mod trace;
 mod world;
 
 pub use consumer::plan::{ConsumersPlan, GroupPlan, MemberFault, MemberFaultKind, Tags};
+pub use chance::Chance;
 pub use marks::Marks;
 pub use plan::{Fault, FaultKind, Plan};
 pub use trace::Trace;

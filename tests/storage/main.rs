@@ -7,6 +7,7 @@ mod flips;
 mod marks;
 mod mistakes;
 mod model;
+mod power_loss;
 mod temporary;
 
 use rocketlite_core::Rng;

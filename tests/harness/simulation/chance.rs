@@ -18,9 +18,14 @@ pub(super) enum Concern {
 
 /// The choices of one concern.
 #[derive(Debug, Clone)]
-pub(super) struct Chance(Rng);
+pub struct Chance(Rng);
 
 impl Chance {
+    /// Those that a seed makes where there is only one concern.
+    pub const fn of_seed(seed: u64) -> Self {
+        Self(Rng::new(seed))
+    }
+
     pub(super) fn new(seed: u64, concern: Concern) -> Self {
         // Two steps of the generator apart for any two seeds.
         let mut rng = Rng::new(seed);
@@ -28,26 +33,31 @@ impl Chance {
         Self(Rng::new(Rng::new(salt).next_u64()))
     }
 
-    pub(super) fn number(&mut self) -> u64 {
+    /// Any number.
+    pub fn number(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A number of `range`, which is not empty.
-    pub(super) fn within(&mut self, range: Range<u64>) -> u64 {
+    pub fn within(&mut self, range: Range<u64>) -> u64 {
         range.start + self.number() % (range.end - range.start)
     }
 
     /// The same, as a size.
-    pub(super) fn size(&mut self, range: Range<usize>) -> usize {
+    ///
+    /// # Panics
+    /// If the range is empty.
+    pub fn size(&mut self, range: Range<usize>) -> usize {
         range.start + usize::try_from(self.number() % (range.end - range.start) as u64).expect("below a size")
     }
 
     /// Whether something with `percent` percent of probability happens.
-    pub(super) fn percent(&mut self, percent: u64) -> bool {
+    pub fn percent(&mut self, percent: u64) -> bool {
         self.number() % 100 < percent
     }
 
-    pub(super) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+    /// One of them; there is at least one.
+    pub fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.size(0..of.len())].clone()
     }
 }

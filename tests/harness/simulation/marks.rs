@@ -115,7 +115,8 @@ const EXPECTED: &[&str] = &[
 ];
 
 impl Marks {
-    pub(super) fn meet(&mut self, mark: impl Into<String>) {
+    /// Something was met.
+    pub fn meet(&mut self, mark: impl Into<String>) {
         *self.0.entry(mark.into()).or_default() += 1;
     }
 
@@ -128,7 +129,12 @@ impl Marks {
 
     /// Expected marks that were not met.
     pub fn missing(&self) -> Vec<&'static str> {
-        EXPECTED.iter().copied().filter(|mark| !self.0.contains_key(*mark)).collect()
+        self.missing_of(EXPECTED)
+    }
+
+    /// Those of `expected` that were not met.
+    pub fn missing_of(&self, expected: &[&'static str]) -> Vec<&'static str> {
+        expected.iter().copied().filter(|mark| !self.0.contains_key(*mark)).collect()
     }
 
     pub(super) fn attempt(&mut self, rules: Rules, outcome: AttemptOutcome) {

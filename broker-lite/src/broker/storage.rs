@@ -228,8 +228,9 @@ impl State<'_> {
 
 /// What an answer says that could not wait for the disk.
 pub(super) fn without_disk(content: Content, readiness: Readiness) -> Content {
-    let remark =
+    let failed =
         Remark::Plain("the disk has failed: what was flushed is served, nothing is stored until a restart");
+    let slow = Remark::Plain("the disk is slow: whether this is known after a restart is not known yet");
     match content {
         // The message is stored, but not known to be durable (`GroupCommitService#doCommit`).
         Content::Sent { queue_id, queue_offset, physical_offset, messages, .. }
@@ -238,10 +239,12 @@ pub(super) fn without_disk(content: Content, readiness: Readiness) -> Content {
             let code = ResponseCode::FLUSH_DISK_TIMEOUT;
             Content::Sent { queue_id, queue_offset, physical_offset, messages, code }
         }
-        Content::Success if readiness == Readiness::TimedOut => Content::Success,
         content => {
             let of_send = matches!(content, Content::Sent { .. });
-            let code = ResponseCode::SERVICE_NOT_AVAILABLE;
+            let (code, remark) = match readiness {
+                Readiness::TimedOut => (ResponseCode::SYSTEM_ERROR, slow),
+                _ => (ResponseCode::SERVICE_NOT_AVAILABLE, failed),
+            };
             Content::Failure { code, remark, topic: Name::new(), of_send }
         }
     }

@@ -376,6 +376,26 @@ fn topics_groups_and_offsets_come_back_and_changes_are_saved_before_they_are_ans
 }
 
 #[test]
+fn a_change_that_is_not_saved_in_time_is_no_success() {
+    Disk::new().run(small(), FlushPolicy::Async, |_, server, _| {
+        let peer = server.accept();
+        let fields = [("topic", "Admin"), ("defaultTopic", "TBW102"), ("readQueueNums", "1")];
+        let topic = Ask::new(RequestCode::UPDATE_AND_CREATE_TOPIC, &fields, b"");
+        let topic = topic.with("writeQueueNums", "1").with("perm", "6").with("topicFilterType", "SINGLE_TAG");
+        server.receive(peer, &topic.frame());
+        assert!(server.broker.poll_checkpoint().is_some(), "it is under way");
+        server.wait(4_000);
+        server.requests();
+        assert!(server.answers(peer).is_empty());
+        server.wait(1_000);
+        server.requests();
+        let answer = server.answers(peer).pop().unwrap();
+        let told = "the disk is slow: whether this is known after a restart is not known yet";
+        assert_eq!((answer.code, answer.remark.as_deref()), (1, Some(told)));
+    });
+}
+
+#[test]
 fn delayed_messages_come_back_and_are_delivered_once() {
     let mut disk = Disk::new();
     let delayed =

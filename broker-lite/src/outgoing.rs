@@ -53,8 +53,10 @@ pub struct Outgoing {
 pub(crate) enum Wait {
     #[default]
     Nothing,
-    /// The log up to this physical offset.
+    /// The log up to this physical offset, as the settings say.
     Stored { end: u64, since: Instant },
+    /// The log up to this physical offset, written but not flushed.
+    Written { end: u64, since: Instant },
     /// The checkpoint of this number.
     Saved { checkpoint: u64, since: Instant },
 }
@@ -64,7 +66,7 @@ impl Wait {
     pub(crate) const fn since(self) -> Option<Instant> {
         match self {
             Self::Nothing => None,
-            Self::Stored { since, .. } | Self::Saved { since, .. } => Some(since),
+            Self::Stored { since, .. } | Self::Written { since, .. } | Self::Saved { since, .. } => Some(since),
         }
     }
 }

@@ -128,7 +128,11 @@ fn wait_for(state: &mut State<'_>, code: RequestCode, before: (u64, u32), conten
         let checkpoint = state.want_checkpoint();
         return checkpoint.map_or(Wait::Nothing, |checkpoint| Wait::Saved { checkpoint, since });
     }
-    if stored && !state.answers_at_once { Wait::Stored { end, since } } else { Wait::Nothing }
+    match state.answers_at_once {
+        _ if !stored => Wait::Nothing,
+        true => Wait::Written { end, since },
+        false => Wait::Stored { end, since },
+    }
 }
 
 /// Which part answers a request, by its code and nothing else. A pull may be answered later, so it is not among them.

@@ -44,7 +44,7 @@ pub(crate) struct State<'m> {
     pub(crate) keys_behind: Option<u64>,
     /// Messages that were gone when it was last told who had not read them.
     pub(crate) told_of_gone: u64,
-    /// Whether the sender that is served now does not want to wait for the disk.
+    /// Whether the sender that is served now does not want to wait for a flush.
     pub(crate) answers_at_once: bool,
     pub(crate) delays: Delays,
     pub(crate) topics: TopicTable<'m>,

@@ -144,6 +144,8 @@ impl State<'_> {
         let done = match wait {
             Wait::Nothing => true,
             Wait::Stored { end, .. } => end <= storage.confirmed(),
+            Wait::Written { end, .. } if storage.has_failed => end <= storage.flushed,
+            Wait::Written { end, .. } => end <= storage.written,
             Wait::Saved { checkpoint, .. } => checkpoint <= storage.checkpoints.saved(),
         };
         if done {

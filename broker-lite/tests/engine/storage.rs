@@ -208,6 +208,18 @@ fn after_a_failure_nothing_is_acknowledged_and_what_was_flushed_is_served() {
 }
 
 #[test]
+fn who_does_not_wait_for_the_flush_waits_for_the_write() {
+    Disk::new().run(small(), FlushPolicy::Sync, |_, server, _| {
+        let peer = server.accept();
+        let at_once = Ask::send("T", b"x").with("i", "WAIT\u{1}false\u{2}UNIQ_KEY\u{1}K\u{2}");
+        server.receive(peer, &at_once.frame());
+        server.broker.handle_storage_failed(server.now, StorageFailure::Write);
+        server.requests();
+        assert_eq!(server.answers(peer)[0].code, 14);
+    });
+}
+
+#[test]
 fn after_a_kill_everything_written_is_there() {
     let mut disk = Disk::new();
     let mut sent: Vec<Vec<u8>> = Vec::new();

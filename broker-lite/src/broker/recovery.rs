@@ -110,7 +110,8 @@ impl From<ConfigError> for RecoverError {
 
 impl<'m> Broker<'m> {
     /// A broker with the messages that are in its log, and everything else as the checkpoint says; an empty one if nothing
-    /// is saved. The driver flushes ([`Broker::poll_flush`]) before anybody is served.
+    /// is saved. The driver writes ([`Broker::poll_write`]) and flushes ([`Broker::poll_flush`]) before anybody is
+    /// served.
     ///
     /// # Errors
     /// A setting that cannot be used, or one that has no room for what is saved.

@@ -96,7 +96,7 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    pub(super) const fn new(
+    pub(super) fn new(
         policy: FlushPolicy,
         mark: Mark,
         checkpoints: super::checkpoint::Checkpoints,
@@ -104,9 +104,9 @@ impl Storage {
         Self {
             policy,
             mark,
-            // What was read is not known to be durable: after a sync that failed, systems show what is not on the disk. So
-            // it is written again.
-            written: mark.flushed,
+            // What was recovered was read, and that does not say that it is durable, nor that it will be: after a sync that
+            // has failed the system may show what it never writes. So it is written again.
+            written: mark.flushed.max(mark.min_offset),
             flushed: mark.flushed,
             under_way: None,
             flush_at: None,

@@ -248,6 +248,28 @@ fn after_a_kill_everything_written_is_there() {
 }
 
 #[test]
+fn what_was_not_flushed_for_sure_is_written_again() {
+    let mut disk = Disk::new();
+    disk.run(small(), FlushPolicy::Sync, |disk, server, _| {
+        let peer = server.accept();
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"flushed")), 0);
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"shown")), 0);
+    });
+    // A sync has failed, and the system shows what it does not have: it has to be written to get to the disk.
+    let shown = disk.log.clone();
+    disk.log[usize::try_from(disk.mark.unwrap().flushed).unwrap()..].fill(0);
+    assert_ne!(disk.log, shown);
+    let mut boxes = boxes(Limits { scratch: 4_096, ..limits() });
+    let memory = boxes.memory();
+    memory.log.copy_from_slice(&shown);
+    let saved = Saved { flush: FlushPolicy::Sync, base: 0, mark: disk.mark, checkpoint: None };
+    let clock = WallClock::new(Instant::ZERO, WALL.cast_unsigned());
+    let (broker, _) = Broker::recover(small(), memory, saved, clock, 7).unwrap();
+    disk.write(&mut Server { broker, now: Instant::ZERO });
+    assert_eq!(disk.log, shown);
+}
+
+#[test]
 fn the_lap_before_is_never_taken_for_the_present() {
     let mut disk = Disk::new();
     let mut count = 0i64;

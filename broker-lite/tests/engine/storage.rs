@@ -460,6 +460,21 @@ fn delayed_messages_come_back_and_are_delivered_once() {
 }
 
 #[test]
+fn a_delayed_message_to_a_topic_that_only_it_names_is_delivered_after_a_crash() {
+    let mut disk = Disk::new();
+    disk.run(small(), FlushPolicy::Sync, |disk, server, _| {
+        let peer = server.accept();
+        let delayed = Ask::send("New", b"later").with("i", "UNIQ_KEY\u{1}K\u{2}DELAY\u{1}1\u{2}").with("e", "3");
+        assert_eq!(disk.send(server, peer, &delayed), 0);
+    });
+    disk.run(small(), FlushPolicy::Sync, |disk, server, _| {
+        server.wait(1_001);
+        disk.flush(server);
+        assert_eq!(server.broker.queue("New", 3).map(|queue| queue.max_offset()), Some(1));
+    });
+}
+
+#[test]
 fn another_release_or_too_small_a_table_is_named() {
     let mut disk = Disk::new();
     disk.run(small(), FlushPolicy::Async, |disk, server, _| {

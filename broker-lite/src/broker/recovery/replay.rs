@@ -1,7 +1,7 @@
 //! Records that no checkpoint knows, one after another, as if they were stored now.
 
 use rocketlite_core::SlotId;
-use rocketlite_core::message::properties::{DELAY, Properties, REAL_TOPIC, TAGS, UNIQ_KEY};
+use rocketlite_core::message::properties::{DELAY, Properties, REAL_QID, REAL_TOPIC, TAGS, UNIQ_KEY};
 use rocketlite_core::message::stored::StoredMessage;
 use rocketlite_core::wire::route::{PERM_READ, PERM_WRITE};
 
@@ -9,7 +9,7 @@ use super::super::{MAX_LEVEL, SCHEDULE_TOPIC, State};
 use super::{RecoverError, Recovery};
 use crate::filter::tags_code;
 use crate::log::QueueEntry;
-use crate::table::{NewTopic, Queue, TopicTable};
+use crate::table::{Name, NewTopic, TopicTable};
 
 /// Most of the oldest messages of a level among which one is looked for that was delivered.
 const LOOKED_AT: i64 = 64;
@@ -40,7 +40,11 @@ impl State<'_> {
                 recovery.records = recovery.records.saturating_add(1);
                 let span = u64::try_from(self.log.span(size)).unwrap_or(u64::MAX);
                 if !removed {
-                    let topic = make_queue(&mut self.topics, &message, self.config.default_topic_queue_nums)?;
+                    let queues = self.config.default_topic_queue_nums;
+                    let topic = make_queue(&mut self.topics, message.topic, queue_id, queues)?;
+                    if next >= known || !has_checkpoint {
+                        make_real_queue(&mut self.topics, &message, queues)?;
+                    }
                     let delivered = delivered_level(&message);
                     self.make_index_room(topic, queue_id)?;
                     self.topics.replay(topic, queue_id, queue_offset, entry);
@@ -114,28 +118,48 @@ fn entry(message: &StoredMessage<'_>, physical_offset: u64, size: usize) -> Queu
     QueueEntry { physical_offset, size: u32::try_from(size).unwrap_or(u32::MAX), tags_code }
 }
 
-/// The queue of a record, made if the checkpoint does not have it.
-fn make_queue(
+/// The queue that a message waits for, which nothing else may name yet.
+fn make_real_queue(
     topics: &mut TopicTable<'_>,
     message: &StoredMessage<'_>,
     default_queues: i32,
+) -> Result<(), RecoverError> {
+    if message.topic != SCHEDULE_TOPIC {
+        return Ok(());
+    }
+    let properties = Properties::new(message.properties);
+    let mut name = Name::new();
+    let real = properties.get(REAL_TOPIC).is_some_and(|text| text.copy_to(REAL_TOPIC, &mut name).is_ok());
+    let queue_id = properties.get(REAL_QID).and_then(|text| text.parse::<i32>(REAL_QID).ok());
+    if let Some(queue_id) = queue_id.filter(|_| real) {
+        make_queue(topics, &name, queue_id, default_queues)?;
+    }
+    Ok(())
+}
+
+/// The queue of a record, made if the checkpoint does not have it.
+fn make_queue(
+    topics: &mut TopicTable<'_>,
+    name: &str,
+    queue_id: i32,
+    default_queues: i32,
 ) -> Result<SlotId, RecoverError> {
     let no_room = RecoverError::NoRoom("memory.topics or memory.queues");
-    let least = message.queue_id.max(0).saturating_add(1);
+    let least = queue_id.max(0).saturating_add(1);
     let of = |queues: i32| NewTopic {
-        name: message.topic,
+        name,
         read_queue_nums: queues,
         write_queue_nums: queues,
         perm: PERM_READ | PERM_WRITE,
         sys_flag: 0,
     };
-    let Some(id) = topics.find(message.topic) else {
+    let Some(id) = topics.find(name) else {
         // Topics of groups have a queue for each number; all others are made by senders.
-        let is_of_group = message.topic.starts_with('%');
+        let is_of_group = name.starts_with('%');
         let queues = if is_of_group { least } else { least.max(default_queues) };
         return topics.create(of(queues)).ok_or(no_room);
     };
-    if topics.queue(id, message.queue_id).map(Queue::max_offset).is_none() {
+    if topics.queue(id, queue_id).is_none() {
         let perm = topics.get(id).map_or(0, crate::table::Topic::perm);
         let grown = topics.update(id, NewTopic { perm, ..of(least) });
         grown.then_some(()).ok_or(no_room)?;

@@ -49,8 +49,12 @@ struct Delayed {
 /// How far a group has come in a queue.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Progress {
+    /// In the newest checkpoint that was saved.
     pub(super) saved: Option<i64>,
-    pub(super) newest: i64,
+    /// The newest that was acknowledged.
+    pub(super) newest: Option<i64>,
+    /// The newest that was asked for.
+    pub(super) asked: i64,
 }
 
 /// A message that is served.
@@ -90,6 +94,8 @@ pub(super) struct Ledger {
     pub(super) has_failed: bool,
     /// Whether anything may have been lost since the beginning.
     pub(super) was_cut: bool,
+    /// Whether bits were flipped.
+    pub(super) is_damaged: bool,
     /// Acknowledged messages that a power cut has taken.
     pub(super) lost: u64,
 }
@@ -109,6 +115,7 @@ impl Ledger {
             is_intact: true,
             has_failed: false,
             was_cut: false,
+            is_damaged: false,
             lost: 0,
         }
     }
@@ -137,7 +144,10 @@ impl Ledger {
             self.delayed.insert(send.ids[0], Delayed { end: send.end, from });
             return;
         }
-        assert_eq!(physical_offsets.len(), send.ids.len(), "{physical_offsets:?} {:?}", send.ids);
+        // The ids of a batch that was evicted meanwhile are not told.
+        let whole = physical_offsets.len() == send.ids.len();
+        assert!(whole || self.evicts, "{physical_offsets:?} of {:?}", send.ids);
+        let physical_offsets = physical_offsets.iter().chain(core::iter::repeat(&physical_offsets[0]));
         for ((id, physical_offset), offset) in send.ids.iter().zip(physical_offsets).zip(queue_offset..) {
             let new = Acknowledged { id: *id, physical_offset: *physical_offset, end: send.end };
             let before = shelf.acknowledged.insert(offset, new);
@@ -224,6 +234,13 @@ impl Ledger {
             let may_be_old = self.evicts && read.is_some_and(|read| read.min > delayed.from);
             assert!(is_there || was_seen || may_be_old, "{id} to {:?} was never delivered", sent.place);
         }
+    }
+
+    /// Bits are flipped: nothing is expected of groups and topics.
+    pub(super) fn forget_progress(&mut self) {
+        self.is_damaged = true;
+        self.progress.clear();
+        self.topics.clear();
     }
 
     /// Whether any delayed message waits to be compared.

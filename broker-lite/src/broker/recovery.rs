@@ -150,7 +150,8 @@ impl State<'_> {
         if !index_is_sound {
             self.topics.forget_index();
         }
-        let start = head.map_or(0, |head| head.start);
+        // What the checkpoint knows may be older than the start that made it.
+        let start = head.filter(|_| index_is_sound).map_or(0, |head| head.start);
         let newest = self.replay(from, known, mark.flushed, start, &mut recovery)?;
         self.topics.cut_before(self.log.min_offset());
         self.keys_behind = Some(head.map_or(min, |head| head.keys_from));

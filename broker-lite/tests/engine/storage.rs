@@ -362,6 +362,14 @@ fn an_index_that_is_damaged_is_made_anew() {
         }
         expected = bodies(server, peer, "T");
     });
+    // Its records are of two starts, and the newest checkpoint is of the second.
+    disk.run(small(), FlushPolicy::Sync, |disk, server, _| {
+        let peer = server.accept();
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"second")), 0);
+        server.wait(6_000);
+        assert!(disk.save(server));
+        expected.push(b"second".to_vec());
+    });
     for image in &mut disk.images {
         image[100] ^= 1;
     }

@@ -51,7 +51,11 @@ impl State<'_> {
         for ((offset, entry), at) in visible.take(MAX_SCANNED).zip(0u16..) {
             let wanted_too = entry.size > 0 && pull.filter.matches(entry.tags_code);
             if wanted_too && !self.is_message(pull, offset, entry.physical_offset) {
-                pulled.damaged = pulled.damaged.or(Some((offset, entry)));
+                // Each is reported: the next pull begins with the second.
+                if pulled.damaged.is_some() {
+                    break;
+                }
+                pulled.damaged = Some((offset, entry));
             } else if wanted_too {
                 let size = usize::try_from(entry.size).unwrap_or(usize::MAX);
                 // The first one goes however large it is.

@@ -152,7 +152,9 @@ impl State<'_> {
         }
         // What the checkpoint knows may be older than the start that made it.
         let start = head.filter(|_| index_is_sound).map_or(0, |head| head.start);
-        let newest = self.replay(from, known, mark.flushed, start, &mut recovery)?;
+        // A checkpoint is saved when the log that it knows is durable.
+        let flushed = head.map_or(mark.flushed, |head| mark.flushed.max(head.log_max));
+        let newest = self.replay(from, known, flushed, start, &mut recovery)?;
         self.topics.cut_before(self.log.min_offset());
         self.keys_behind = Some(head.map_or(min, |head| head.keys_from));
         self.recount_delays();

@@ -350,6 +350,29 @@ fn damaged_records_are_named_and_never_served() {
 }
 
 #[test]
+fn without_index_what_the_checkpoint_knows_is_looked_through_to_its_end() {
+    let mut disk = Disk::new();
+    disk.run(small(), FlushPolicy::Sync, |disk, server, _| {
+        let peer = server.accept();
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"first")), 0);
+        // One flush for both, and no mark after it.
+        let pair = [Ask::send("T", b"second").frame(), Ask::send("T", b"third").frame()].concat();
+        server.receive(peer, &pair);
+        disk.flush(server);
+        server.wait(6_000);
+        assert!(disk.save(server));
+    });
+    let flushed = usize::try_from(disk.mark.unwrap().flushed).unwrap();
+    disk.log[flushed + 95] ^= 1;
+    disk.images.iter_mut().for_each(|image| image[100] ^= 1);
+    disk.run(small(), FlushPolicy::Sync, |_, server, recovery| {
+        assert_eq!((recovery.index_rebuilt, recovery.damaged), (true, 1));
+        let peer = server.accept();
+        assert_eq!(bodies(server, peer, "T"), [&b"first"[..], b"third"]);
+    });
+}
+
+#[test]
 fn an_index_that_is_damaged_is_made_anew() {
     let mut disk = Disk::new();
     let mut expected = Vec::new();

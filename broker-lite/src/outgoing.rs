@@ -66,7 +66,9 @@ impl Wait {
     pub(crate) const fn since(self) -> Option<Instant> {
         match self {
             Self::Nothing => None,
-            Self::Stored { since, .. } | Self::Written { since, .. } | Self::Saved { since, .. } => Some(since),
+            Self::Stored { since, .. } | Self::Written { since, .. } | Self::Saved { since, .. } => {
+                Some(since)
+            }
         }
     }
 }

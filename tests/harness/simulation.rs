@@ -16,8 +16,8 @@ pub mod plan;
 mod trace;
 mod world;
 
-pub use consumer::plan::{ConsumersPlan, GroupPlan, MemberFault, MemberFaultKind, Tags};
 pub use chance::Chance;
+pub use consumer::plan::{ConsumersPlan, GroupPlan, MemberFault, MemberFaultKind, Tags};
 pub use marks::Marks;
 pub use plan::{Fault, FaultKind, Plan};
 pub use trace::Trace;

@@ -155,6 +155,9 @@ impl State<'_> {
         // A checkpoint is saved when the log that it knows is durable.
         let flushed = head.map_or(mark.flushed, |head| mark.flushed.max(head.log_max));
         let newest = self.replay(from, known, flushed, start, &mut recovery)?;
+        if let Some((_, bytes)) = saved.checkpoint.filter(|_| !index_is_sound) {
+            self.restore_ends(bytes)?;
+        }
         self.topics.cut_before(self.log.min_offset());
         self.keys_behind = Some(head.map_or(min, |head| head.keys_from));
         self.recount_delays();

@@ -96,11 +96,7 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    pub(super) fn new(
-        policy: FlushPolicy,
-        mark: Mark,
-        checkpoints: super::checkpoint::Checkpoints,
-    ) -> Self {
+    pub(super) fn new(policy: FlushPolicy, mark: Mark, checkpoints: super::checkpoint::Checkpoints) -> Self {
         Self {
             policy,
             mark,

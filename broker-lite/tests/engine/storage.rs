@@ -370,6 +370,14 @@ fn without_index_what_the_checkpoint_knows_is_looked_through_to_its_end() {
         let peer = server.accept();
         assert_eq!(bodies(server, peer, "T"), [&b"first"[..], b"third"]);
     });
+    let third = flushed + (disk.log[flushed..].windows(5).position(|bytes| bytes == b"third").unwrap());
+    disk.log[third] ^= 1;
+    disk.run(small(), FlushPolicy::Sync, |disk, server, _| {
+        assert_eq!(offsets(server, "T"), Some((0, 3)), "no offset is given twice");
+        let peer = server.accept();
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"fourth")), 0);
+        assert_eq!(bodies(server, peer, "T"), [&b"first"[..], b"fourth"]);
+    });
 }
 
 #[test]
@@ -495,7 +503,8 @@ fn a_delayed_message_to_a_topic_that_only_it_names_is_delivered_after_a_crash() 
     let mut disk = Disk::new();
     disk.run(small(), FlushPolicy::Sync, |disk, server, _| {
         let peer = server.accept();
-        let delayed = Ask::send("New", b"later").with("i", "UNIQ_KEY\u{1}K\u{2}DELAY\u{1}1\u{2}").with("e", "3");
+        let delayed =
+            Ask::send("New", b"later").with("i", "UNIQ_KEY\u{1}K\u{2}DELAY\u{1}1\u{2}").with("e", "3");
         assert_eq!(disk.send(server, peer, &delayed), 0);
     });
     disk.run(small(), FlushPolicy::Sync, |disk, server, _| {

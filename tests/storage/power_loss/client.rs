@@ -205,7 +205,9 @@ pub(super) fn answers(mut bytes: &[u8]) -> Vec<Answer> {
                 code: command.code,
                 remark: command.remark.map(|remark| remark.to_string()).unwrap_or_default(),
                 fields: fields
-                    .map(|(key, value)| (key.to_string(), value.map(|value| value.to_string()).unwrap_or_default()))
+                    .map(|(key, value)| {
+                        (key.to_string(), value.map(|value| value.to_string()).unwrap_or_default())
+                    })
                     .collect(),
                 body: command.body.to_vec(),
             });

@@ -133,7 +133,11 @@ impl Ledger {
     pub(super) fn acknowledge(&mut self, send: &Send, queue_offset: i64, physical_offsets: &[u64]) {
         let flushed = self.flushed;
         if (self.is_sync && send.waits) || self.has_failed {
-            assert!(send.end <= flushed, "acknowledged, but only {flushed} is flushed: {:?} {send:?}", send.end);
+            assert!(
+                send.end <= flushed,
+                "acknowledged, but only {flushed} is flushed: {:?} {send:?}",
+                send.end
+            );
         }
         let place = (send.topic.clone(), send.queue_id);
         let shelf = self.shelves.entry(place).or_default();

@@ -63,12 +63,7 @@ impl<'s, 'm> Life<'s, 'm> {
     pub(super) fn new(
         broker: Broker<'m>,
         keeper: &'s Keeper<FaultyFile>,
-        (ledger, marks, chance, story): (
-            &'s mut Ledger,
-            &'s mut Marks,
-            &'s mut Chance,
-            &'s mut Vec<String>,
-        ),
+        (ledger, marks, chance, story): (&'s mut Ledger, &'s mut Marks, &'s mut Chance, &'s mut Vec<String>),
     ) -> Self {
         let (now, is_prompt, min_offset) = (Instant::ZERO, true, broker.log().min_offset());
         let (peers, jobs, damaged, told) = (Vec::new(), Vec::new(), Vec::new(), None);

@@ -152,17 +152,7 @@ impl Story {
         let ledger = Ledger::new(seed, is_sync, settings.when_full == WhenFull::Evict);
         let told = vec![format!("{settings:?}")];
         let (marks, unix_millis) = (Marks::default(), 1_700_000_000_000);
-        Self {
-            seed,
-            settings,
-            disk,
-            chance,
-            ledger,
-            marks,
-            told,
-            unix_millis,
-            has_checkpoint: false,
-        }
+        Self { seed, settings, disk, chance, ledger, marks, told, unix_millis, has_checkpoint: false }
     }
 
     /// Bytes of the log.
@@ -231,9 +221,8 @@ impl Story {
 
     /// Opens the files and runs a broker on them; the first flush is done. A disk that does not let it is cut off.
     pub(super) fn with_broker(&mut self, calm: bool, work: impl FnOnce(&mut Life<'_, '_>, Recovery)) {
-        let open = |disk: &FaultyDisk| {
-            Store::open(disk.open("log"), disk.open("index"), disk.open("checkpoint"))
-        };
+        let open =
+            |disk: &FaultyDisk| Store::open(disk.open("log"), disk.open("index"), disk.open("checkpoint"));
         let store = match open(&self.disk) {
             Ok(store) => store,
             Err(error) => {
@@ -246,8 +235,7 @@ impl Story {
                 open(&self.disk).expect("a disk that is whole again")
             }
         };
-        let mut boxes =
-            BoxedMemory::new(&BrokerLimits { log: usize_of(self.settings.capacity), ..LIMITS });
+        let mut boxes = BoxedMemory::new(&BrokerLimits { log: usize_of(self.settings.capacity), ..LIMITS });
         let memory = boxes.memory();
         store.log.read(0, memory.log).expect("reads do not fail");
         let keeper = Keeper::<FaultyFile>::from(store);
@@ -258,7 +246,11 @@ impl Story {
         let (broker, recovery) =
             Broker::recover(self.settings.config(), memory, loaded.saved(), clock, self.seed)
                 .expect("what was saved can be recovered");
-        self.told.push(format!("  checkpoint {:?}, {:?}: {recovery:?}", loaded.checkpoint.as_ref().map(|newest| newest.sequence), loaded.mark));
+        self.told.push(format!(
+            "  checkpoint {:?}, {:?}: {recovery:?}",
+            loaded.checkpoint.as_ref().map(|newest| newest.sequence),
+            loaded.mark
+        ));
         self.has_checkpoint = has_checkpoint;
         self.note_recovery(&recovery);
         // What was failed is over; what is there is there.
@@ -360,7 +352,8 @@ fn draw_send(life: &mut Life<'_, '_>, settings: &Settings) -> Asked {
     if life.chance.percent(10) {
         (topic, queue_id) = (format!("Made{}", life.chance.within(0..3)), 0);
     }
-    let level = if life.chance.percent(settings.delayed) { 1 + i32::from(life.chance.percent(50)) } else { 0 };
+    let level =
+        if life.chance.percent(settings.delayed) { 1 + i32::from(life.chance.percent(50)) } else { 0 };
     let count = if level == 0 && life.chance.percent(20) { life.chance.size(2..5) } else { 1 };
     let most = if count > 1 { 200 } else { life.chance.pick(&[60, 600, MAX_BODY - 8]) };
     let (mut ids, mut bodies) = (Vec::new(), Vec::new());

@@ -78,7 +78,7 @@ impl State<'_> {
     }
 
     /// Lets old messages go if the index is smaller than it was.
-    fn make_index_room(&mut self, topic: SlotId, queue_id: i32) -> Result<(), RecoverError> {
+    pub(super) fn make_index_room(&mut self, topic: SlotId, queue_id: i32) -> Result<(), RecoverError> {
         while !self.topics.has_room(topic, queue_id, 1) {
             let Self { log, topics, .. } = self;
             let gone = log.evict_oldest(&mut |message, _| {

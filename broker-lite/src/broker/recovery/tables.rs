@@ -6,7 +6,8 @@ use rocketlite_core::SlotId;
 
 use super::super::checkpoint::{GroupRecord, Head, OffsetRecord, QueueRecord, TopicRecord, VERSION};
 use super::{RecoverError, State};
-use crate::table::{GroupName, NewTopic, Topic};
+use crate::log::QueueEntry;
+use crate::table::{GroupName, NewTopic, Queue, Topic};
 
 /// Reads records one after another.
 struct Records<'a>(&'a [u8]);
@@ -75,11 +76,33 @@ impl State<'_> {
         Ok(())
     }
 
+    /// Queues whose last records are damaged do not end before the checkpoint says, or offsets would be given twice.
+    pub(super) fn restore_ends(&mut self, bytes: &[u8]) -> Result<(), RecoverError> {
+        let mut records = Records(bytes);
+        let head: Head = records.record()?;
+        for _ in 0..head.topics {
+            let record: TopicRecord<'_> = records.record()?;
+            let topic = self.topics.find(record.name).ok_or(RecoverError::Checkpoint)?;
+            let queues = i32::try_from(record.queues).map_err(|_| RecoverError::Checkpoint)?;
+            for queue_id in 0..queues {
+                let QueueRecord { max_offset, .. } = records.record()?;
+                let end = self.topics.queue(topic, queue_id).map_or(max_offset, Queue::max_offset);
+                if end < max_offset {
+                    self.make_index_room(topic, queue_id)?;
+                    let damaged =
+                        QueueEntry { physical_offset: self.log.min_offset(), ..QueueEntry::default() };
+                    self.topics.replay(topic, queue_id, max_offset.saturating_sub(1), damaged);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// No group is further than a queue goes: what it had consumed behind that is lost, and what comes there is new.
     pub(super) fn clamp_offsets(&mut self) {
         let topics = &self.topics;
         self.offsets.clamp(|topic: SlotId, queue_id| {
-            topics.queue(topic, queue_id).map_or(i64::MAX, crate::table::Queue::max_offset)
+            topics.queue(topic, queue_id).map_or(i64::MAX, Queue::max_offset)
         });
     }
 
@@ -89,7 +112,7 @@ impl State<'_> {
         let Some(id) = self.delays.topic else { return };
         let queues = self.topics.get(id).map_or(0, Topic::write_queue_nums);
         for queue_id in 0..queues {
-            let min = self.topics.queue(id, queue_id).map_or(0, crate::table::Queue::min_offset);
+            let min = self.topics.queue(id, queue_id).map_or(0, Queue::min_offset);
             for (_, entry) in self.topics.entries_from(id, queue_id, min) {
                 let len = self.log.span(usize::try_from(entry.size).unwrap_or(0));
                 self.delays.add(self.now, queue_id, len);

@@ -90,8 +90,8 @@ pub struct BrokerConfig<'m> {
     /// For a log that is kept in files: a send that waits for a flush is answered with `FLUSH_DISK_TIMEOUT` after so long.
     /// Looked at once a second. Default 5 s (`syncFlushTimeout`).
     pub flush_timeout: Duration,
-    /// For a log that is kept in files: topics, groups and how far they have come are saved when they have changed for so
-    /// long. Default 5 s (`flushConsumerOffsetInterval`).
+    /// For a log that is kept in files: topics, groups, how far they have come and where messages stand are saved when they
+    /// have changed for so long. Default 5 s (`flushConsumerOffsetInterval`).
     pub checkpoint_interval: Duration,
     /// For a log that is kept in files: they are also saved after so many bytes of messages, which bounds the time of a
     /// recovery. Default 64 MiB.

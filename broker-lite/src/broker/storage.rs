@@ -265,6 +265,7 @@ impl Broker<'_> {
         let interval = state.config.flush_interval;
         if let Some(storage) = &mut state.storage {
             storage.written = storage.written.max(end);
+            storage.checkpoints.note(&state.config, state.now);
             let later = state.now.after(interval);
             storage.flush_at.get_or_insert(later);
             if storage.policy == FlushPolicy::Async {

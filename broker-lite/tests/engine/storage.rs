@@ -190,6 +190,21 @@ fn a_flush_that_takes_too_long_is_told() {
 }
 
 #[test]
+fn nothing_is_stored_any_more_while_everything_is_saved_for_the_end() {
+    Disk::new().run(small(), FlushPolicy::Async, |disk, server, _| {
+        let peer = server.accept();
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"stored")), 0);
+        assert!(!server.broker.is_saved());
+        server.broker.shutdown(server.now);
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"too late")), 14);
+        disk.save(server);
+        assert!(server.broker.is_saved());
+        let end = server.broker.log().max_offset();
+        assert_eq!(disk.mark.unwrap().flushed.max(end), end);
+    });
+}
+
+#[test]
 fn after_a_failure_nothing_is_acknowledged_and_what_was_flushed_is_served() {
     Disk::new().run(small(), FlushPolicy::Sync, |disk, server, _| {
         let peer = server.accept();

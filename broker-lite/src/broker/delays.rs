@@ -195,6 +195,7 @@ impl State<'_> {
             if let Some(entry) = self.topics.entry(topic, queue_id, queue.min_offset()) {
                 let physical_offset = i64::try_from(entry.physical_offset).unwrap_or(i64::MAX);
                 self.topics.forget(SCHEDULE_TOPIC, queue_id, queue.min_offset(), physical_offset);
+                self.note_moved(entry.physical_offset);
             }
         }
         Some(self.now)

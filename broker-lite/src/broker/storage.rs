@@ -89,6 +89,9 @@ pub(crate) struct Storage {
     flush_at: Option<Instant>,
     /// Whether something needed room that only a flush makes.
     pub(super) wants_room: bool,
+    /// The oldest place of a record that was written anew elsewhere since the last flush began: until that is durable, the
+    /// record must not be called old.
+    moved: Option<u64>,
     /// Whether nobody knows of this start yet.
     is_new: bool,
     pub(super) has_failed: bool,
@@ -107,6 +110,7 @@ impl Storage {
             under_way: None,
             flush_at: None,
             wants_room: false,
+            moved: None,
             is_new: true,
             has_failed: false,
             checkpoints,
@@ -183,6 +187,13 @@ impl State<'_> {
     /// Bytes that are kept free in front of what is new, so that a flush can say that they are old before they are needed.
     pub(super) fn margin(&self) -> usize {
         if self.storage.is_none() { 0 } else { self.config.margin(self.log.capacity(), self.scratch.len()) }
+    }
+
+    /// The record at `physical_offset` was written anew at the end of the log.
+    pub(super) fn note_moved(&mut self, physical_offset: u64) {
+        if let Some(storage) = &mut self.storage {
+            storage.moved = Some(storage.moved.map_or(physical_offset, |moved| moved.min(physical_offset)));
+        }
     }
 
     /// When the storage has something to do.
@@ -297,11 +308,17 @@ impl Broker<'_> {
             FlushPolicy::Sync => unflushed,
             FlushPolicy::Async => unflushed && storage.flush_at.is_none_or(|at| now >= at),
         };
-        let makes_room = (is_needed || storage.wants_room) && state.log.can_reclaim(min_offset);
+        let min_offset = min_offset.min(storage.moved.unwrap_or(u64::MAX));
+        // If not this one, then the flush after it.
+        let helps = state.log.can_reclaim(min_offset) || storage.moved.is_some();
+        let makes_room = (is_needed || storage.wants_room) && helps;
         if !(is_due || makes_room || storage.is_new || (is_last && unflushed)) {
             return None;
         }
-        (storage.is_new, storage.wants_room) = (false, false);
+        (storage.is_new, storage.wants_room) = (false, storage.moved.is_some());
+        if storage.written == state.log.max_offset() {
+            storage.moved = None;
+        }
         let sequence = storage.mark.sequence.saturating_add(1);
         storage.mark = Mark { sequence, flushed: storage.flushed, min_offset, ..storage.mark };
         let request = FlushRequest { mark: storage.mark, end: storage.written };

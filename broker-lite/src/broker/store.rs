@@ -134,6 +134,7 @@ impl State<'_> {
         if let Some(topic) = topic {
             topics.relocate(topic, queue_id, queue_offset, from, to);
         }
+        self.note_moved(from);
         if is_source {
             *source = Some(to);
         }

@@ -530,6 +530,28 @@ fn a_delayed_message_to_a_topic_that_only_it_names_is_delivered_after_a_crash() 
 }
 
 #[test]
+fn a_delayed_message_that_moves_is_not_called_old_before_it_is_durable_elsewhere() {
+    Disk::new().run(small(), FlushPolicy::Sync, |disk, server, _| {
+        let peer = server.accept();
+        let delayed = Ask::send("T", b"waits").with("i", "UNIQ_KEY\u{1}K\u{2}DELAY\u{1}9\u{2}");
+        assert_eq!(disk.send(server, peer, &delayed), 0);
+        // As many as make it the newest.
+        let before = loop {
+            let max = server.broker.log().max_offset();
+            assert_eq!(disk.send(server, peer, &Ask::send("T", &[7; 1_500])), 0);
+            server.wait(5_000);
+            disk.save(server);
+            if server.broker.log().min_offset() > 0 {
+                break max;
+            }
+        };
+        assert_eq!(disk.mark.unwrap().min_offset, 0, "its copy is at {before}, and was not flushed then");
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"more")), 0);
+        assert!(disk.mark.unwrap().min_offset > 0);
+    });
+}
+
+#[test]
 fn another_release_or_too_small_a_table_is_named() {
     let mut disk = Disk::new();
     disk.run(small(), FlushPolicy::Async, |disk, server, _| {

@@ -170,7 +170,7 @@ impl Ledger {
             next = message.queue_offset + 1;
             let physical_offset = u64::try_from(message.physical_offset).expect("an offset");
             let end = physical_offset + size as u64;
-            if self.is_sync || self.has_failed {
+            if self.is_sync {
                 let flushed = self.flushed;
                 assert!(end <= flushed, "served up to {end}, but only {flushed} is flushed: {message:?}");
             }

@@ -17,6 +17,8 @@ struct Sent {
     place: Place,
     body: Vec<u8>,
     level: i32,
+    /// The queue offset that it gets is not lower.
+    from: i64,
 }
 
 /// What is known of a queue.
@@ -42,8 +44,6 @@ struct Acknowledged {
 #[derive(Debug)]
 struct Delayed {
     end: u64,
-    /// The queue offset that it gets is not lower.
-    from: i64,
 }
 
 /// How far a group has come in a queue.
@@ -125,7 +125,9 @@ impl Ledger {
         let id = self.sent.len() as u64;
         let mut body = id.to_le_bytes().to_vec();
         body.extend(pattern([self.seed, id, 0], len));
-        self.sent.push(Sent { place: (topic.to_owned(), queue_id), body: body.clone(), level });
+        let place = (topic.to_owned(), queue_id);
+        let from = self.shelves.get(&place).map_or(0, Shelf::end);
+        self.sent.push(Sent { place, body: body.clone(), level, from });
         (id, body)
     }
 
@@ -142,10 +144,7 @@ impl Ledger {
         let place = (send.topic.clone(), send.queue_id);
         let shelf = self.shelves.entry(place).or_default();
         if send.level > 0 {
-            let seen = shelf.seen.last_key_value().map_or(0, |(offset, _)| offset + 1);
-            let stored = shelf.acknowledged.last_key_value().map_or(0, |(offset, _)| offset + 1);
-            let from = seen.max(stored);
-            self.delayed.insert(send.ids[0], Delayed { end: send.end, from });
+            self.delayed.insert(send.ids[0], Delayed { end: send.end });
             return;
         }
         // The ids of a batch that was evicted meanwhile are not told.
@@ -229,13 +228,13 @@ impl Ledger {
 
     /// Every message that was delayed has been delivered.
     pub(super) fn compare_delayed(&self, found: &BTreeMap<Place, Read>) {
-        for (id, delayed) in &self.delayed {
+        for id in self.delayed.keys() {
             let sent = &self.sent[usize::try_from(*id).expect("a number")];
             let read = found.get(&sent.place);
             let is_there = read.is_some_and(|read| read.messages.values().any(|there| there.id == *id));
             let shelf = self.shelves.get(&sent.place);
             let was_seen = shelf.is_some_and(|shelf| shelf.places.iter().any(|(seen, _)| seen == id));
-            let may_be_old = self.evicts && read.is_some_and(|read| read.min > delayed.from);
+            let may_be_old = self.evicts && read.is_some_and(|read| read.min > sent.from);
             assert!(is_there || was_seen || may_be_old, "{id} to {:?} was never delivered", sent.place);
         }
     }
@@ -254,6 +253,13 @@ impl Ledger {
 }
 
 impl Shelf {
+    /// The queue ends there, or later.
+    fn end(&self) -> i64 {
+        let seen = self.seen.last_key_value().map_or(0, |(offset, _)| offset + 1);
+        let stored = self.acknowledged.last_key_value().map_or(0, |(offset, _)| offset + 1);
+        seen.max(stored)
+    }
+
     fn see(&mut self, offset: i64, id: u64, exactly_once: bool) {
         if let Some(there) = self.acknowledged.get(&offset) {
             assert_eq!(there.id, id, "another message at {offset} than was acknowledged");

@@ -52,6 +52,8 @@ pub(super) struct Life<'s, 'm> {
     /// The answer to the newest pull or question of the first peer.
     told: Option<Answer>,
     min_offset: u64,
+    /// Most bytes of the log that are free after something was evicted.
+    pub(super) most_free: u64,
 }
 
 const PEERS: usize = 3;
@@ -81,6 +83,7 @@ impl<'s, 'm> Life<'s, 'm> {
             jobs,
             told,
             min_offset,
+            most_free: 0,
         }
     }
 
@@ -314,6 +317,10 @@ impl<'s, 'm> Life<'s, 'm> {
         }
         let (min, max) = (self.broker.log().min_offset(), self.broker.log().max_offset());
         assert!(self.min_offset <= min && min <= max, "the log is {min}..{max}");
+        if self.min_offset < min && self.damaged.is_empty() {
+            let least = (self.broker.log().capacity() as u64).saturating_sub(self.most_free);
+            assert!(max - min >= least, "only {min}..{max} is left");
+        }
         self.min_offset = min;
     }
 

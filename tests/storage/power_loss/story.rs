@@ -57,6 +57,8 @@ pub(super) struct Story {
     unix_millis: u64,
     /// Whether a checkpoint was there before.
     has_checkpoint: bool,
+    /// Where the log of the life before was when it ended.
+    log: core::ops::Range<u64>,
 }
 
 /// Sizes that every story has.
@@ -85,6 +87,10 @@ const LIMITS: BrokerLimits = BrokerLimits {
 };
 
 const MAX_BODY: usize = 1_200;
+
+/// Most bytes of the log that are free after something was evicted: what is kept free and a batch, at the end of a lap and behind
+/// it, and the longest record.
+const MOST_FREE: u64 = 14_000;
 
 const fn wanted(capacity: u64) -> Wanted {
     Wanted {
@@ -152,7 +158,18 @@ impl Story {
         let ledger = Ledger::new(seed, is_sync, settings.when_full == WhenFull::Evict);
         let told = vec![format!("{settings:?}")];
         let (marks, unix_millis) = (Marks::default(), 1_700_000_000_000);
-        Self { seed, settings, disk, chance, ledger, marks, told, unix_millis, has_checkpoint: false }
+        Self {
+            seed,
+            settings,
+            disk,
+            chance,
+            ledger,
+            marks,
+            told,
+            unix_millis,
+            has_checkpoint: false,
+            log: 0..0,
+        }
     }
 
     /// Bytes of the log.
@@ -259,6 +276,10 @@ impl Story {
         // No checkpoint counts that is saved before the groups know how far they are.
         let progress = core::mem::take(&mut ledger.progress);
         let mut life = Life::new(broker, &keeper, (ledger, marks, chance, told));
+        life.most_free = match self.settings.when_full {
+            WhenFull::Evict => MOST_FREE,
+            WhenFull::Refuse => self.settings.capacity,
+        };
         life.drain();
         if life.ledger.has_failed {
             life.marks.meet("the first flush fails");
@@ -272,6 +293,7 @@ impl Story {
             work(&mut life, recovery);
         }
         let lived = life.now.as_millis();
+        self.log = life.broker.log().min_offset()..life.broker.log().max_offset();
         self.unix_millis += lived + self.chance.within(0..3_000);
     }
 
@@ -282,6 +304,12 @@ impl Story {
         if recovery.records > 0 {
             self.marks.meet("records recovered that no checkpoint knew");
         }
+        let lost = recovery.max_offset < self.log.end;
+        if lost {
+            self.marks.meet("the end of the log was lost with the power");
+        }
+        let kept = self.ledger.is_damaged || recovery.min_offset <= self.log.start || lost;
+        assert!(kept, "the log was {:?}: {recovery:?}", self.log);
         if recovery.max_offset > 2 * self.settings.capacity {
             self.marks.meet("recovered after two laps");
         }

@@ -3,7 +3,9 @@
 #[cfg(unix)]
 pub mod disk;
 pub mod encode;
+pub mod folder;
 pub mod golden;
+pub mod port;
 pub mod program;
 pub mod raw;
 pub mod scripted;

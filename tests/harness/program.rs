@@ -313,6 +313,30 @@ impl RunningBroker {
     pub fn kill(mut self) {
         self.running.kill();
     }
+
+    /// Asks it to end, and does not wait for that.
+    ///
+    /// # Panics
+    /// If that is not possible.
+    pub fn terminate(&self) {
+        self.running.signal("TERM");
+    }
+
+    /// Ends it at once, and gives what it has written to its standard error.
+    ///
+    /// # Panics
+    /// If it has ended before, but for one that was asked to.
+    pub fn kill_and_tell(mut self) -> String {
+        self.running.kill();
+        let (status, stderr) = (self.running.wait(DEADLINE), self.running.complaints());
+        assert!(status.success() || status.code().is_none(), "{status}: {stderr}");
+        stderr
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.running.child.id()
+    }
 }
 
 /// The path of a program, which is built the first time it is asked for.

@@ -1,7 +1,7 @@
 //! A client that says what it is told to, frame by frame, and waits for each answer.
 
 use core::time::Duration;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 
 use rocketlite_core::wire::code::{LanguageCode, RequestCode};
@@ -23,10 +23,18 @@ impl RawClient {
     /// # Panics
     /// If nobody listens.
     pub fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{address}: {error}"));
-        stream.set_nodelay(true).expect("a connected socket");
-        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a connected socket");
-        Self { stream, opaque: 0 }
+        Self::try_connect(address).unwrap_or_else(|error| panic!("{address}: {error}"))
+    }
+
+    /// Connects to a peer that may be gone.
+    ///
+    /// # Errors
+    /// If nobody listens.
+    pub fn try_connect(address: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Self { stream, opaque: 0 })
     }
 
     /// Asks for something and gives the answer's frame, without its length, to `read`.
@@ -40,6 +48,23 @@ impl RawClient {
         body: &[u8],
         read: impl FnOnce(RemotingCommand<'_>) -> R,
     ) -> R {
+        self.try_request(code, fields, body, read).expect("an answer")
+    }
+
+    /// The same of a peer that may end meanwhile.
+    ///
+    /// # Errors
+    /// If there is no answer within 30 s, or the connection ends.
+    ///
+    /// # Panics
+    /// If it is no answer to this request.
+    pub fn try_request<R>(
+        &mut self,
+        code: RequestCode,
+        fields: &[(&str, &str)],
+        body: &[u8],
+        read: impl FnOnce(RemotingCommand<'_>) -> R,
+    ) -> io::Result<R> {
         self.opaque += 1;
         let head = CommandHead {
             serialize_type: SerializeType::Json,
@@ -51,14 +76,14 @@ impl RawClient {
             remark: None,
         };
         let frame = encode::command(head, fields, body);
-        self.stream.write_all(&frame).expect("the peer takes it");
+        self.stream.write_all(&frame)?;
         let mut length = [0; 4];
-        self.stream.read_exact(&mut length).expect("an answer");
+        self.stream.read_exact(&mut length)?;
         let mut frame = vec![0; usize::try_from(u32::from_be_bytes(length)).expect("it fits")];
-        self.stream.read_exact(&mut frame).expect("a whole answer");
+        self.stream.read_exact(&mut frame)?;
         let command = RemotingCommand::decode(&frame).expect("an answer that can be read");
         assert!(command.is_response() && command.opaque == self.opaque, "{command:?}");
-        read(command)
+        Ok(read(command))
     }
 
     /// The stored record at an offset of the commit log.

@@ -139,6 +139,9 @@ impl BrokerBuilder {
 
     /// The directory of its files, made if it is not there. By default the log is in memory only, and gone when the broker
     /// ends.
+    ///
+    /// A disk that fails is an error for those who send. Under a limit for the length of files (`RLIMIT_FSIZE`) that is so
+    /// only if the program handles or ignores `SIGXFSZ`, which ends it otherwise.
     #[cfg(all(feature = "data", unix))]
     pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
         self.data = Some(directory.into());

@@ -108,6 +108,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let builder = given.apply(file.apply(builder)?)?;
     // Before anybody is told that it is ready, so that no signal is missed.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // Who may not write so much to a file gets an error, as from a full disk. Without this the process would end.
+    let _too_long = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let broker = builder.start()?;
     if let Some(recovered) = broker.recovered() {
         tell(&recovered);

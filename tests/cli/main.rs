@@ -1,6 +1,8 @@
 //! The `rocketlite` program and the examples, run as a user runs them: arguments, standard streams, signals, exit codes.
 
 mod broker;
+#[cfg(unix)]
+mod data;
 mod demo;
 mod examples;
 mod limits;

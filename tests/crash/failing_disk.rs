@@ -4,44 +4,44 @@ use std::sync::{Arc, Mutex};
 
 use rocketlite_tests::folder::Folder;
 use rocketlite_tests::program::{Finished, rocketlite, run};
+use rocketlite_tests::restarted::RestartedBroker;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::ledger::Ledger;
 use crate::senders::Senders;
-use crate::server::Server;
 use crate::{audit, await_that};
 
 /// A limit for the length of files stands for a disk that fails: what the broker writes to the log behind it is refused, and
 /// what is in front of it, as the marks are, is not.
 #[test]
 fn a_disk_that_fails_turns_sends_into_errors_and_nothing_else() {
-    let mut server = Server::start("failing-disk", &["--flush", "sync"], None);
+    let mut broker = RestartedBroker::start("failing-disk", &["--flush", "sync"], None);
     let ledger = Arc::new(Mutex::new(Ledger::new(None)));
-    let senders = Senders::start(server.address(), &ledger, 4);
+    let senders = Senders::start(broker.address(), &ledger, 4);
     senders.go_on_until(u64::MAX);
     await_that("messages are acknowledged", || senders.acknowledged() >= 500);
-    limit_files_of(server.id(), Some(64 << 10));
+    limit_files_of(broker.id(), Some(64 << 10));
     await_that("sends are refused", || senders.refused() >= 200);
     let acknowledged = senders.acknowledged();
     await_that("more sends are refused", || senders.refused() >= 400);
     assert_eq!(senders.acknowledged(), acknowledged, "acknowledged by a broker whose disk has failed");
-    audit::everything_acknowledged_is_there(server.address(), &ledger);
+    audit::everything_acknowledged_is_there(broker.address(), &ledger);
     // Neither does it try again, nor takes it back what it has said.
-    limit_files_of(server.id(), None);
+    limit_files_of(broker.id(), None);
     let refused = senders.refused();
     await_that("sends are refused still", || senders.refused() >= refused + 200);
     assert_eq!(senders.acknowledged(), acknowledged);
 
-    let log = server.stop_and_tell();
+    let log = broker.stop_and_tell();
     let complaint = log.lines().find(|line| line.contains("ERROR")).unwrap_or_default();
     assert!(complaint.contains("File too large") && complaint.contains("nothing is stored"), "{log}");
-    server.start_again();
-    audit::everything_acknowledged_is_there(server.address(), &ledger);
+    broker.start_again();
+    audit::everything_acknowledged_is_there(broker.address(), &ledger);
     senders.go_on_until(acknowledged + 200);
     await_that("messages are acknowledged again", || senders.acknowledged() >= acknowledged + 200);
     senders.stop();
-    audit::everything_acknowledged_is_there(server.address(), &ledger);
-    server.stop();
+    audit::everything_acknowledged_is_there(broker.address(), &ledger);
+    broker.stop();
 }
 
 fn limit_files_of(process: u32, bytes: Option<u64>) {

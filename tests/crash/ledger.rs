@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use rocketlite_core::Rng;
 
 /// The place of a message in a queue.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub(crate) topic: &'static str,
     pub(crate) queue_id: i32,
@@ -52,8 +52,8 @@ impl Ledger {
     /// # Panics
     /// If another message was acknowledged there, or read.
     pub(crate) fn acknowledge(&mut self, place: Place, acknowledgement: Acknowledgement) {
-        self.note(&place, acknowledgement.number);
-        let before = self.acknowledged.insert(place.clone(), acknowledgement);
+        self.note(place, acknowledgement.number);
+        let before = self.acknowledged.insert(place, acknowledgement);
         assert!(before.is_none(), "{place:?}: acknowledged twice, {before:?} and {acknowledgement:?}");
     }
 
@@ -61,7 +61,7 @@ impl Ledger {
     ///
     /// # Panics
     /// If it was not sent like that, or stands elsewhere too, or something else stood there.
-    pub(crate) fn read(&mut self, place: &Place, found: &[u8]) -> u64 {
+    pub(crate) fn read(&mut self, place: Place, found: &[u8]) -> u64 {
         let number = number_of(found).filter(|number| *number < self.next);
         let number = number.unwrap_or_else(|| panic!("{place:?}: nobody has sent {found:?}"));
         assert_eq!(found, body(number), "{place:?}: the bytes of message {number} were changed");
@@ -69,10 +69,10 @@ impl Ledger {
         number
     }
 
-    fn note(&mut self, place: &Place, number: u64) {
-        let before = *self.read.entry(place.clone()).or_insert(number);
+    fn note(&mut self, place: Place, number: u64) {
+        let before = *self.read.entry(place).or_insert(number);
         assert_eq!(before, number, "{place:?}: it was another message before");
-        let first = self.places.entry(number).or_insert_with(|| place.clone());
+        let first = *self.places.entry(number).or_insert(place);
         assert_eq!(first, place, "message {number} is there twice");
     }
 

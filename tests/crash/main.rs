@@ -12,7 +12,6 @@ mod failing_disk;
 mod ledger;
 mod reader;
 mod senders;
-mod server;
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
@@ -20,11 +19,11 @@ use std::time::Instant;
 
 use rocketlite_core::Rng;
 use rocketlite_tests::program::DEADLINE;
+use rocketlite_tests::restarted::RestartedBroker;
 
 use crate::consumer::Consumer;
 use crate::ledger::Ledger;
 use crate::senders::Senders;
-use crate::server::Server;
 
 /// What is sent to, each with several queues.
 const TOPICS: [&str; 3] = ["CrashA", "CrashB", "CrashC"];
@@ -59,10 +58,10 @@ fn with_async_flush_a_killed_process_loses_nothing_either() {
 fn survives(variant: &Variant) {
     let kills = kills();
     let mut rng = Rng::new(variant.seed);
-    let mut server = Server::start(variant.name, &["--flush", variant.flush], variant.lapping);
+    let mut broker = RestartedBroker::start(variant.name, &["--flush", variant.flush], variant.lapping);
     let ledger = Arc::new(Mutex::new(Ledger::new(variant.lapping)));
-    let senders = Senders::start(server.address(), &ledger, variant.seed);
-    let consumer = Consumer::start(server.address(), &ledger);
+    let senders = Senders::start(broker.address(), &ledger, variant.seed);
+    let consumer = Consumer::start(broker.address(), &ledger);
     for _ in 0..kills {
         let enough = senders.acknowledged() + 20 + u64::from(rng.below(300));
         // More than can be sent until the broker is killed, so that sends are under way then, and not without end.
@@ -71,27 +70,27 @@ fn survives(variant: &Variant) {
         consumer.check();
         pause(&mut rng, 20_000);
         if rng.below(3) == 0 {
-            server.kill_while_it_ends(|| pause(&mut rng, 20_000));
+            broker.kill_while_it_ends(|| pause(&mut rng, 20_000));
         } else {
-            server.kill();
+            broker.kill();
         }
         while rng.below(4) == 0 {
-            server.kill_while_it_starts(|| pause(&mut rng, 40_000));
+            broker.kill_while_it_starts(|| pause(&mut rng, 40_000));
         }
-        server.start_again();
-        audit::everything_acknowledged_is_there(server.address(), &ledger);
+        broker.start_again();
+        audit::everything_acknowledged_is_there(broker.address(), &ledger);
     }
     let sent = senders.stop();
-    let consumed = consumer.finish();
-    server.stop();
-    let recovered = server.recovered();
-    server.start_again();
-    audit::everything_acknowledged_is_there(server.address(), &ledger);
-    consumed.is_where_it_was(server.address());
-    server.stop();
-    assert_eq!(server.newest_recovered(), Some(0), "it has ended in order");
+    let finished = consumer.finish();
+    broker.stop();
+    let recovered = broker.recovered();
+    broker.start_again();
+    audit::everything_acknowledged_is_there(broker.address(), &ledger);
+    finished.is_where_it_was(broker.address());
+    broker.stop();
+    assert_eq!(broker.newest_recovered(), Some(0), "it has ended in order");
     rocketlite_tests::say(&format!(
-        "crash {}: {kills} kills, {sent}, {recovered} records recovered, {consumed}",
+        "crash {}: {kills} kills, {sent}, {recovered} records recovered, {finished}",
         variant.name
     ));
     assert!(recovered > 0, "the broker never had anything to recover");

@@ -58,7 +58,7 @@ impl Reader {
             ResponseCode::SUCCESS => {
                 for (message, physical_offset) in records(&body) {
                     let (place, body) = read(from.topic, &message);
-                    let number = ledger.lock().expect("no panic").read(&place, body);
+                    let number = ledger.lock().expect("no panic").read(place, body);
                     messages.push((place, number, physical_offset));
                 }
                 let offsets = messages.iter().map(|(place, ..)| (place.queue_id, place.queue_offset));

@@ -8,6 +8,7 @@ pub mod golden;
 pub mod port;
 pub mod program;
 pub mod raw;
+pub mod restarted;
 pub mod scripted;
 pub mod simulation;
 

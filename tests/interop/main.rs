@@ -8,6 +8,7 @@
 mod access;
 mod admin;
 mod consume;
+mod crash;
 mod device;
 mod failures;
 mod hanging;

@@ -48,6 +48,11 @@ pub(crate) fn java(version: &str, program: &str, arguments: &[&str], input: &str
     lines(&checked(with(script("java.sh"), &[&[version, program], arguments].concat()), input))
 }
 
+/// The same that is heard while it runs.
+pub(crate) fn java_program(version: &str, program: &str, arguments: &[&str]) -> Command {
+    with(script("java.sh"), &[&[version, program], arguments].concat())
+}
+
 /// The Java client's producer, which sends when it is told to.
 pub(crate) fn java_tries(version: &str, name_server: &str) -> Dialogue {
     Dialogue::spawn(with(script("java.sh"), &[version, "Try", "--namesrv", name_server]))

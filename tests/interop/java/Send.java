@@ -4,22 +4,27 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.SendCallback;
 import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageClientIDSetter;
+import org.apache.rocketmq.remoting.exception.RemotingException;
 
 /** Sends messages with the reference's producer and prints what it was told about each. */
 final class Send {
     private static final String USAGE = "Send --namesrv ADDRESS --topic TOPIC --count N [--size BYTES] [--inflight N]"
-        + " [--seed N] [--tag TAG] [--key KEY] [--batch N] [--async] [--oneway]";
+        + " [--seed N] [--tag TAG] [--key KEY] [--batch N] [--async [--insist]] [--oneway]";
 
     private final DefaultMQProducer producer = new DefaultMQProducer("interop_java_producer");
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
+    private final AtomicInteger stored = new AtomicInteger();
+    private final AtomicBoolean failed = new AtomicBoolean();
     private final String topic;
     private final int count;
     private final int size;
@@ -30,6 +35,7 @@ final class Send {
     private final String key;
     private final boolean async;
     private final boolean oneway;
+    private final boolean insist;
 
     public static void main(String[] args) {
         Program.main(USAGE, args, program -> new Send(program).run());
@@ -37,8 +43,9 @@ final class Send {
 
     private Send(Program program) {
         producer.setNamesrvAddr(program.text("--namesrv"));
-        // All the time that a slow machine may need.
-        producer.setSendMsgTimeout(60_000);
+        insist = program.has("--insist");
+        // All the time that a slow machine may need; but 4.9.7 does not notice each connection that ends.
+        producer.setSendMsgTimeout(insist ? 10_000 : 60_000);
         producer.setMqClientApiTimeout(60_000);
         topic = program.text("--topic");
         count = program.positive("--count");
@@ -52,6 +59,14 @@ final class Send {
         oneway = program.has("--oneway");
         if (async && oneway) {
             throw new Program.UsageException("--async and --oneway exclude each other");
+        }
+        if (insist) {
+            if (!async) {
+                throw new Program.UsageException("--insist is for --async");
+            }
+            // What is sent once is stored once at most.
+            producer.setRetryTimesWhenSendFailed(0);
+            producer.setRetryTimesWhenSendAsyncFailed(0);
         }
         if (oneway && batch > 1) {
             throw new Program.UsageException("the producer has no one-way batch");
@@ -105,7 +120,7 @@ final class Send {
 
     private void sendAsync() throws Exception {
         Semaphore permits = new Semaphore(inflight);
-        for (int first = 0; first < count && failure.get() == null; first += batch) {
+        for (int first = 0; insist ? stored.get() < count : first < count && failure.get() == null; first += batch) {
             int index = first;
             List<Message> messages = messages(first);
             SendCallback callback = new SendCallback() {
@@ -117,23 +132,40 @@ final class Send {
 
                 @Override
                 public void onException(Throwable e) {
-                    failure.compareAndSet(null, e);
+                    fail(index, e);
                     permits.release();
                 }
             };
             permits.acquire();
-            if (batch > 1) {
-                producer.send(messages, callback);
-            } else {
-                producer.send(messages.get(0), callback);
+            if (failed.getAndSet(false)) {
+                Thread.sleep(10);
+            }
+            try {
+                if (batch > 1) {
+                    producer.send(messages, callback);
+                } else {
+                    producer.send(messages.get(0), callback);
+                }
+            } catch (MQClientException | RemotingException e) {
+                callback.onException(e);
             }
         }
         permits.acquire(inflight);
     }
 
+    /** Ends it all, or is told: who insists sends other messages instead. */
+    private void fail(int first, Throwable e) {
+        if (insist) {
+            failed.set(true);
+            Program.print("index", first, "status", "FAILED", "text", Program.oneLine(e));
+        } else {
+            failure.compareAndSet(null, e);
+        }
+    }
+
     private List<Message> messages(int first) {
         List<Message> messages = new ArrayList<>();
-        for (int index = first; index < Math.min(first + batch, count); index++) {
+        for (int index = first; index < (insist ? first + batch : Math.min(first + batch, count)); index++) {
             Message message = new Message(topic, tag, body(index));
             if (key != null) {
                 message.setKeys(key);
@@ -168,8 +200,10 @@ final class Send {
                 "queueOffset", known ? result.getQueueOffset() + i : null,
                 "body_crc", Program.crc32(messages.get(i).getBody()));
         }
-        if (result != null && result.getSendStatus() != SendStatus.SEND_OK) {
-            failure.compareAndSet(null, new Exception("message " + first + ": " + result.getSendStatus()));
+        if (result != null && result.getSendStatus() == SendStatus.SEND_OK) {
+            stored.addAndGet(messages.size());
+        } else if (result != null) {
+            fail(first, new Exception("message " + first + ": " + result.getSendStatus()));
         }
     }
 }

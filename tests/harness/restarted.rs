@@ -1,11 +1,12 @@
 //! A broker that is killed and comes back.
 
-use rocketlite_tests::folder::Folder;
-use rocketlite_tests::port::lasting_address;
-use rocketlite_tests::program::{Running, RunningBroker, rocketlite};
+use crate::folder::Folder;
+use crate::port::lasting_address;
+use crate::program::{Running, RunningBroker, rocketlite};
 
 /// The program with a data directory, always on the same port.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct RestartedBroker {
     folder: Folder,
     address: String,
     options: Vec<String>,
@@ -14,15 +15,19 @@ pub(crate) struct Server {
     recovered: Vec<u64>,
 }
 
-/// Small enough for a small log.
+/// Messages that a small log has room for.
 const SETTINGS: &str = "max_message_size = \"64KiB\"\n";
 
-/// Room for all that is ever sent: no file takes more than is written to it.
+/// Room for all that a test sends.
 const CAPACITY: usize = 512 << 20;
 
-impl Server {
-    /// Starts one with a new directory. `capacity` is that of a log that is soon full.
-    pub(crate) fn start(name: &str, options: &[&str], capacity: Option<usize>) -> Self {
+impl RestartedBroker {
+    /// Starts one with a new directory. `capacity` is that of a log that is soon full; otherwise it has room for all that a
+    /// test sends.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start(name: &str, options: &[&str], capacity: Option<usize>) -> Self {
         let folder = Folder::new(&format!("crash-{name}"));
         let settings = folder.file("settings.toml");
         std::fs::write(&settings, SETTINGS).expect("a file can be written");
@@ -36,7 +41,8 @@ impl Server {
         server
     }
 
-    pub(crate) fn address(&self) -> &str {
+    /// Where it serves, whenever it does.
+    pub fn address(&self) -> &str {
         &self.address
     }
 
@@ -44,7 +50,7 @@ impl Server {
     ///
     /// # Panics
     /// If it does not.
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         assert!(self.running.is_none(), "it runs already");
         let running = RunningBroker::of(self.command());
         assert_eq!(running.address, self.address);
@@ -55,7 +61,7 @@ impl Server {
     ///
     /// # Panics
     /// If it has complained.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let log = self.running.take().expect("it runs").kill_and_tell();
         self.read(&log);
     }
@@ -64,7 +70,7 @@ impl Server {
     ///
     /// # Panics
     /// If it has complained.
-    pub(crate) fn kill_while_it_ends(&mut self, pause: impl FnOnce()) {
+    pub fn kill_while_it_ends(&mut self, pause: impl FnOnce()) {
         self.running.as_ref().expect("it runs").terminate();
         pause();
         self.kill();
@@ -74,7 +80,7 @@ impl Server {
     ///
     /// # Panics
     /// If it has complained.
-    pub(crate) fn kill_while_it_starts(&mut self, pause: impl FnOnce()) {
+    pub fn kill_while_it_starts(&mut self, pause: impl FnOnce()) {
         let mut running = Running::spawn(self.command());
         pause();
         running.kill();
@@ -86,29 +92,34 @@ impl Server {
     ///
     /// # Panics
     /// If it does not end with success, or has complained.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         let log = self.stop_and_tell();
         self.read(&log);
     }
 
-    /// The same for one that has reason to complain.
-    pub(crate) fn stop_and_tell(&mut self) -> String {
+    /// The same for one that has reason to complain. Gives what it has written to its standard error.
+    ///
+    /// # Panics
+    /// If it does not end with success.
+    pub fn stop_and_tell(&mut self) -> String {
         self.running.take().expect("it runs").stop_and_tell("TERM")
     }
 
     /// The id of its process.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn id(&self) -> u32 {
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn id(&self) -> u32 {
         self.running.as_ref().expect("it runs").id()
     }
 
     /// The records that all starts together had to recover.
-    pub(crate) fn recovered(&self) -> u64 {
+    pub fn recovered(&self) -> u64 {
         self.recovered.iter().sum()
     }
 
     /// The records that the start had to recover that has ended last.
-    pub(crate) fn newest_recovered(&self) -> Option<u64> {
+    pub fn newest_recovered(&self) -> Option<u64> {
         self.recovered.last().copied()
     }
 
@@ -131,11 +142,11 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RestartedBroker {
     /// A test that has failed says what the broker has to say of it.
     fn drop(&mut self) {
         if let Some(running) = self.running.take().filter(|_| std::thread::panicking()) {
-            rocketlite_tests::say(&running.kill_and_tell());
+            crate::say(&running.kill_and_tell());
         }
     }
 }

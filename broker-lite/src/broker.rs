@@ -103,8 +103,8 @@ impl<'m> Broker<'m> {
         Err(Full)
     }
 
-    /// Tells the name servers that this broker ends, and has everything saved. The driver goes on until
-    /// [`Broker::is_quiet`] and [`Broker::is_saved`].
+    /// Tells the name servers that this broker ends, and has everything saved; if its log outlives it, it stores nothing more.
+    /// The driver goes on until [`Broker::is_quiet`] and [`Broker::is_saved`].
     pub fn shutdown(&mut self, now: Instant) {
         self.state.advance(now);
         self.state.unregister_everywhere();

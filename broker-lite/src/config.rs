@@ -161,9 +161,24 @@ impl<'m> BrokerConfig<'m> {
 
     /// What a log that is kept in files needs beside what all do.
     pub(crate) fn check_storage(&self, memory: &BrokerMemory<'_>) -> Result<(), ConfigError> {
+        self.check_log_in_files(memory.log.len(), memory.scratch.len())
+    }
+
+    fn check_log_in_files(&self, log: usize, scratch: usize) -> Result<(), ConfigError> {
         let delayed = self.max_delayed_bytes.unwrap_or(0);
-        let log = self.max_span(memory.scratch.len()).saturating_mul(4).saturating_add(delayed);
-        least("memory.log", memory.log.len(), log)
+        least("memory.log", log, self.max_span(scratch).saturating_mul(4).saturating_add(delayed))
+    }
+
+    /// Whether [`Broker::recover`](crate::Broker::recover) takes this configuration and memory when its log, which is not
+    /// looked at, has `log` bytes: for drivers that would make a file for it.
+    ///
+    /// # Errors
+    /// Which setting it does not take.
+    pub fn check_for_files(&self, memory: &BrokerMemory<'_>, log: usize) -> Result<(), ConfigError> {
+        self.check_names()?;
+        self.check_limits()?;
+        self.check_log_in_files(log, memory.scratch.len())?;
+        self.check_memory(memory, log)
     }
 
     /// Bytes that messages may take that wait for their time.
@@ -184,7 +199,7 @@ impl<'m> BrokerConfig<'m> {
     pub(crate) fn check(&self, memory: &BrokerMemory<'_>) -> Result<(), ConfigError> {
         self.check_names()?;
         self.check_limits()?;
-        self.check_memory(memory)
+        self.check_memory(memory, memory.log.len())
     }
 
     fn check_names(&self) -> Result<(), ConfigError> {
@@ -226,13 +241,13 @@ impl<'m> BrokerConfig<'m> {
         Ok(())
     }
 
-    fn check_memory(&self, memory: &BrokerMemory<'_>) -> Result<(), ConfigError> {
+    fn check_memory(&self, memory: &BrokerMemory<'_>, given_log: usize) -> Result<(), ConfigError> {
         let properties = max_properties(memory.scratch.len());
         let frame = self.max_message_size.saturating_add(properties).saturating_add(MAX_HEADER_BYTES);
         least("memory.scratch", memory.scratch.len(), MIN_SCRATCH)?;
         let delayed = self.max_delayed_bytes.unwrap_or(0);
         let log = self.max_record(memory.scratch.len()).saturating_add(delayed);
-        least("memory.log", memory.log.len(), log)?;
+        least("memory.log", given_log, log)?;
         least("max_frame", self.max_frame, frame)?;
         least("memory.frames", memory.frames.len(), frame)?;
         least("memory.frame_extents", memory.frame_extents.len(), 1)?;

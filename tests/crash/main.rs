@@ -55,6 +55,26 @@ fn with_async_flush_a_killed_process_loses_nothing_either() {
     survives(&Variant { name: "async", seed: 3, flush: "async", lapping: None });
 }
 
+/// In order also while 80 sends are under way: the senders are told, and nothing is left to be recovered.
+#[test]
+fn asked_to_end_while_messages_come_it_saves_everything() {
+    let mut broker = RestartedBroker::start("ends", &["--flush", "sync"], None);
+    let ledger = Arc::new(Mutex::new(Ledger::new(None)));
+    let senders = Senders::start(broker.address(), &ledger, 5);
+    for _ in 0..3 {
+        let enough = senders.acknowledged() + 300;
+        senders.go_on_until(u64::MAX);
+        await_that("messages are acknowledged", || senders.acknowledged() >= enough);
+        broker.stop();
+        senders.go_on_until(0);
+        broker.start_again();
+        audit::everything_acknowledged_is_there(broker.address(), &ledger);
+    }
+    senders.stop();
+    broker.stop();
+    assert_eq!(broker.recovered(), 0, "of all starts");
+}
+
 fn survives(variant: &Variant) {
     let kills = kills();
     let mut rng = Rng::new(variant.seed);

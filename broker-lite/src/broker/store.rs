@@ -49,8 +49,14 @@ impl State<'_> {
     /// Whether there can be room, before anything goes for it.
     fn check_room(&self, wanted: &Wanted, source: Option<u64>) -> Result<(), AppendError> {
         let (log, delays) = (&self.log, &self.delays);
-        if self.storage.as_ref().is_some_and(|storage| storage.has_failed) {
-            return Err(AppendError::StorageFailed);
+        if let Some(storage) = &self.storage {
+            if storage.has_failed {
+                return Err(AppendError::StorageFailed);
+            }
+            // Whoever sends on and on would keep the broker from having saved everything (`DefaultMessageStore#shutdown`).
+            if self.is_shutting_down {
+                return Err(AppendError::ShuttingDown);
+            }
         }
         if wanted.len > log.capacity() {
             return Err(AppendError::TooLarge { capacity: log.capacity() });

@@ -470,6 +470,8 @@ pub enum AppendError {
     Full,
     /// The disk has failed.
     StorageFailed,
+    /// The broker ends, and saves what it has.
+    ShuttingDown,
     /// There will be room when it is on stable storage that old records went.
     Unflushed,
     /// More than the whole log.
@@ -491,6 +493,7 @@ impl fmt::Display for AppendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StorageFailed => f.write_str("the disk has failed"),
+            Self::ShuttingDown => f.write_str("the broker ends"),
             Self::Unflushed => f.write_str("old records went, but that is not on stable storage yet"),
             Self::Full => f.write_str("the log is full"),
             Self::TooLarge { capacity } => write!(f, "larger than the log, which has {capacity} bytes"),

@@ -352,6 +352,9 @@ impl BrokerBuilder {
         let names = self.names.clone();
         #[cfg(all(feature = "data", unix))]
         if let Some(path) = &self.data {
+            // A log that was made for settings that cannot be used would keep its capacity.
+            BrokerHost::check_for_files(&names, &self.limits, address, settings)
+                .map_err(StartError::Setting)?;
             let wanted = self.limits.of_files(names.name_servers.len());
             let files = OpenFiles::open(path, &wanted, self.flush).map_err(StartError::Open)?;
             let (host, recovered) =

@@ -208,6 +208,20 @@ impl BrokerHost {
         Ok(Self { engine, storage: None, over: false })
     }
 
+    /// Whether such a broker can keep its log in files, before any is made.
+    #[cfg(all(feature = "data", unix))]
+    pub(super) fn check_for_files(
+        names: &Names,
+        limits: &Limits,
+        address: SocketAddr,
+        settings: impl FnOnce(&mut BrokerConfig<'_>),
+    ) -> Result<(), String> {
+        let of_engine = BrokerLimits { log: 0, ..limits.of_engine(names.name_servers.len()) };
+        let config = config(names, address, settings);
+        let checked = config.check_for_files(&BoxedMemory::new(&of_engine).memory(), limits.log_bytes);
+        checked.map_err(|error| explain(&error))
+    }
+
     /// A broker with what these files hold.
     #[cfg(all(feature = "data", unix))]
     pub(super) fn recover(

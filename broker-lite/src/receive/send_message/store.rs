@@ -113,7 +113,7 @@ pub(super) fn refused(error: AppendError) -> Refusal {
             ResponseCode::SYSTEM_BUSY,
             Remark::Plain("the disk is too slow for what is sent, try later"),
         ),
-        AppendError::StorageFailed | AppendError::Full => Refusal::new(
+        AppendError::StorageFailed | AppendError::ShuttingDown | AppendError::Full => Refusal::new(
             ResponseCode::SERVICE_NOT_AVAILABLE,
             Remark::Plain(
                 "service not available now. It may be caused by one of the following reasons: the broker's disk is \

@@ -37,9 +37,14 @@ pub use recovery::{RecoverError, Recovery, Saved};
 pub use storage::{FlushPolicy, FlushRequest, LogWrite, Mark, StorageFailure};
 
 pub(crate) use checkpoint::max_bytes as max_checkpoint_bytes;
+pub(crate) use checkpoint::{
+    GroupRecord as CheckpointGroup, Head as CheckpointHead, OffsetRecord as CheckpointOffset,
+    QueueRecord as CheckpointQueue, TopicRecord as CheckpointTopic,
+};
 pub(crate) use consumers::{NoRoom, RETRY_PREFIX};
 pub(crate) use delays::{MAX_LEVEL, SCHEDULE_TOPIC, put_delay_levels};
 pub(crate) use rates::{PerSecond, Rate};
+pub(crate) use recovery::{Bounds, Records as CheckpointRecords};
 pub(crate) use state::State;
 pub(crate) use store::Wanted;
 

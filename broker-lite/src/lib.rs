@@ -28,6 +28,7 @@ mod broker;
 mod config;
 mod event;
 mod filter;
+pub mod inspect;
 mod json;
 mod log;
 mod memory;

@@ -4,6 +4,7 @@
 //! Nothing is decided here: this crate moves bytes, time and memory, the engines do the rest.
 
 pub mod broker;
+mod checksum;
 mod clock;
 mod drive;
 mod name_servers;

@@ -20,16 +20,24 @@ mod index_file;
 mod keeper;
 mod log_file;
 mod map;
+mod offline;
+mod resize;
+mod slot;
+mod verify;
 
 pub use checkpoint_file::{Checkpoint, CheckpointError, CheckpointFile, MAX_CHECKPOINT_BYTES};
-pub use directory::{Directory, Lock, MappedDirectory, OfflineDirectory};
+pub use directory::{Directory, Lock, MappedDirectory};
 pub use error::{FileError, OpenError};
 pub use file::RawFile;
 pub use index_file::{IndexFile, MAX_INDEX_IMAGE_BYTES};
 pub use keeper::{Done, Failed, Job, Keeper, Loaded, report};
 pub use log_file::{CAPACITY_UNIT, LogFile, MAX_CAPACITY};
-pub use map::{LogMap, MappedFile};
+pub use map::{LogMap, MappedFile, ReadMap};
+pub use offline::{OfflineDirectory, Ring};
+pub use resize::{Resized, resize};
 pub use rocketlite_broker::Mark;
+pub use slot::Slot;
+pub use verify::{Fault, Verification, verify};
 
 /// The files of a data directory.
 #[derive(Debug)]

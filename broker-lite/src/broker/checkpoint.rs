@@ -17,62 +17,62 @@ pub(super) const VERSION: u16 = 1;
 
 /// The first record.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Head {
-    pub(super) version: u16,
+pub(crate) struct Head {
+    pub(crate) version: u16,
     /// The start of the broker that wrote it.
-    pub(super) start: u32,
-    pub(super) log_min: u64,
-    pub(super) log_max: u64,
+    pub(crate) start: u32,
+    pub(crate) log_min: u64,
+    pub(crate) log_max: u64,
     /// Where the oldest record stands that is found by a key.
-    pub(super) keys_from: u64,
-    pub(super) pool: ChunkPool,
-    pub(super) topics: u16,
-    pub(super) groups: u16,
-    pub(super) offsets: u16,
+    pub(crate) keys_from: u64,
+    pub(crate) pool: ChunkPool,
+    pub(crate) topics: u16,
+    pub(crate) groups: u16,
+    pub(crate) offsets: u16,
 }
 
 /// A topic. So many queues follow it.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct TopicRecord<'a> {
+pub(crate) struct TopicRecord<'a> {
     /// Its number in [`OffsetRecord`]; they ascend.
-    pub(super) place: u16,
-    pub(super) name: &'a str,
-    pub(super) read_queue_nums: i32,
-    pub(super) write_queue_nums: i32,
-    pub(super) perm: i32,
-    pub(super) sys_flag: i32,
-    pub(super) queues: u32,
+    pub(crate) place: u16,
+    pub(crate) name: &'a str,
+    pub(crate) read_queue_nums: i32,
+    pub(crate) write_queue_nums: i32,
+    pub(crate) perm: i32,
+    pub(crate) sys_flag: i32,
+    pub(crate) queues: u32,
 }
 
 /// A queue.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct QueueRecord {
-    pub(super) min_offset: i64,
-    pub(super) max_offset: i64,
-    pub(super) index: ConsumeQueue,
+pub(crate) struct QueueRecord {
+    pub(crate) min_offset: i64,
+    pub(crate) max_offset: i64,
+    pub(crate) index: ConsumeQueue,
 }
 
 /// A consumer group.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct GroupRecord<'a> {
+pub(crate) struct GroupRecord<'a> {
     /// Its number in [`OffsetRecord`]; they ascend.
-    pub(super) place: u16,
-    pub(super) name: &'a str,
-    pub(super) consume_enable: bool,
-    pub(super) consume_broadcast_enable: bool,
-    pub(super) retry_queue_nums: i32,
-    pub(super) retry_max_times: i32,
-    pub(super) is_deleted: bool,
+    pub(crate) place: u16,
+    pub(crate) name: &'a str,
+    pub(crate) consume_enable: bool,
+    pub(crate) consume_broadcast_enable: bool,
+    pub(crate) retry_queue_nums: i32,
+    pub(crate) retry_max_times: i32,
+    pub(crate) is_deleted: bool,
 }
 
 /// How far a group has come.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct OffsetRecord {
-    pub(super) group: u16,
-    pub(super) topic: u16,
-    pub(super) queue_id: i32,
-    pub(super) offset: i64,
-    pub(super) is_reset: bool,
+pub(crate) struct OffsetRecord {
+    pub(crate) group: u16,
+    pub(crate) topic: u16,
+    pub(crate) queue_id: i32,
+    pub(crate) offset: i64,
+    pub(crate) is_reset: bool,
 }
 
 /// Most bytes of each kind of record: what postcard makes of the longest numbers and names.

@@ -3,6 +3,7 @@
 //! What was written before a crash is in the log up to some place; nothing else says where that is. A record counts if its
 //! seal is right and it names its own offset, and if no earlier start of the broker wrote it than the record before it.
 
+mod bounds;
 mod replay;
 mod tables;
 
@@ -11,6 +12,8 @@ use core::ops::Range;
 
 use rocketlite_core::WallClock;
 
+pub(crate) use self::bounds::Bounds;
+pub(crate) use self::tables::Records;
 use super::storage::{FlushPolicy, Mark, Storage};
 use super::{Broker, State};
 use crate::config::{BrokerConfig, ConfigError};
@@ -79,6 +82,8 @@ pub enum RecoverError {
     },
     /// The checkpoint says something that cannot be.
     Checkpoint,
+    /// The mark says something that cannot be.
+    Mark,
     /// There is more of it on the disk than this limit allows.
     NoRoom(&'static str),
 }
@@ -95,6 +100,7 @@ impl fmt::Display for RecoverError {
                 )
             }
             Self::Checkpoint => f.write_str("the checkpoint says something that cannot be"),
+            Self::Mark => f.write_str("the mark of the log says something that cannot be"),
             Self::NoRoom(setting) => write!(f, "{setting} is too small for what is saved"),
         }
     }
@@ -126,8 +132,7 @@ impl<'m> Broker<'m> {
         let (receiver, mut memory) = Self::receiver(&config, memory)?;
         let log = core::mem::take(&mut memory.log);
         let when_full = config.when_full;
-        let mark =
-            saved.mark.unwrap_or(Mark { flushed: saved.base, min_offset: saved.base, ..Mark::default() });
+        let mark = saved.newest_mark();
         let seal = Seal { crc32: config.crc32, start: mark.start };
         let log = CommitLog::sealed(log, when_full, seal, saved.base, mark.min_offset..mark.min_offset);
         let mut state = State::new(config, memory, log, clock, seed)?;
@@ -142,19 +147,14 @@ impl State<'_> {
         let head = checkpoint.as_ref();
         let index_is_sound = self.topics.restore_index(head.map(|head| head.pool), self.config.crc32);
         self.create_built_in_topics();
-        let known = head.map_or(mark.min_offset, |head| head.log_max);
-        let min = head.map_or(mark.min_offset, |head| head.log_min.max(mark.min_offset));
-        let from = if index_is_sound { known } else { min };
+        let Bounds { min, known } = Bounds::new(&mark, head, saved.base, self.log.capacity())?;
+        let from = if index_is_sound { known.checkpointed } else { min };
         self.log.adopt(min..from);
         let mut recovery = Recovery { index_rebuilt: !index_is_sound, ..Recovery::default() };
         if !index_is_sound {
             self.topics.forget_index();
         }
-        // What the checkpoint knows may be older than the start that made it.
-        let start = head.filter(|_| index_is_sound).map_or(0, |head| head.start);
-        // A checkpoint is saved when the log that it knows is durable.
-        let flushed = head.map_or(mark.flushed, |head| mark.flushed.max(head.log_max));
-        let newest = self.replay(from, known, flushed, start, &mut recovery)?;
+        let newest = self.replay(from, known, &mut recovery)?;
         if let Some((_, bytes)) = saved.checkpoint.filter(|_| !index_is_sound) {
             self.restore_ends(bytes)?;
         }
@@ -168,7 +168,7 @@ impl State<'_> {
         let flushed = mark.flushed.min(end);
         let mark = Mark { start, flushed, min_offset: self.log.min_offset(), ..mark };
         let sequence = saved.checkpoint.map_or(0, |(sequence, _)| sequence);
-        let checkpoints = super::checkpoint::Checkpoints::new(sequence, known);
+        let checkpoints = super::checkpoint::Checkpoints::new(sequence, known.checkpointed);
         recovery.index_rebuilt &= head.is_some() || recovery.records > 0;
         self.storage = Some(Storage::new(saved.flush, mark, checkpoints));
         self.note_change();

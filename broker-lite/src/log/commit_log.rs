@@ -404,14 +404,14 @@ impl<'m> CommitLog<'m> {
         }
     }
 
-    pub(super) fn place(&self, physical_offset: u64) -> usize {
+    pub(crate) fn place(&self, physical_offset: u64) -> usize {
         let distance = physical_offset.saturating_sub(self.base);
         let place = distance.checked_rem(to_u64(self.capacity())).unwrap_or(0);
         usize::try_from(place).unwrap_or(0)
     }
 
     /// Bytes from `physical_offset` to the end of its lap.
-    pub(super) fn left_in_lap(&self, physical_offset: u64) -> usize {
+    pub(crate) fn left_in_lap(&self, physical_offset: u64) -> usize {
         self.capacity().saturating_sub(self.place(physical_offset))
     }
 }
@@ -421,7 +421,7 @@ const BLANK_MAGIC: i32 = -875_286_124;
 const BLANK_BYTES: usize = 8;
 
 /// Sealed records stand at multiples of it, so that what a lap has left always has room for the marker.
-pub(super) const ALIGNMENT: usize = 8;
+pub(crate) const ALIGNMENT: usize = 8;
 
 // A record is never taken for a blank, nor is its beginning.
 const _: () = assert!(BLANK_MAGIC != MAGIC_V1 && MAGIC_AT == 4);

@@ -31,6 +31,11 @@ pub(crate) struct ConsumeQueue {
 
 impl ConsumeQueue {
     pub(crate) const EMPTY: Self = Self { first: 0, last: 0 };
+
+    /// The piece that it begins with.
+    pub(super) fn first_chunk(self, chunks: &[IndexChunk]) -> Option<&IndexChunk> {
+        index_chunk::at_link(chunks, self.first)
+    }
 }
 
 /// The indexes of all queues over one pool of chunks, so that a thousand short queues and a long one both find room.
@@ -306,7 +311,7 @@ impl<'m> ConsumeQueues<'m> {
     }
 
     fn chunk(&self, link: Link) -> Option<&IndexChunk> {
-        self.chunks.get(usize::try_from(link).ok()?.checked_sub(1)?)
+        index_chunk::at_link(self.chunks, link)
     }
 
     fn head(&self, link: Link) -> Option<ChunkHead> {
@@ -340,7 +345,7 @@ impl<'m> ConsumeQueues<'m> {
 }
 
 /// The number of the chunk, and the place in it.
-fn split(queue_offset: i64) -> (i64, usize) {
+pub(super) fn split(queue_offset: i64) -> (i64, usize) {
     let place = usize::try_from(queue_offset.rem_euclid(CHUNK_SPAN)).unwrap_or(0);
     (queue_offset.div_euclid(CHUNK_SPAN), place)
 }

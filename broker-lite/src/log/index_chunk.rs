@@ -45,6 +45,11 @@ fn put_at<const N: usize>(chunk: &mut IndexChunk, at: usize, bytes: [u8; N]) {
     }
 }
 
+/// The chunk at a place counted from 1.
+pub(super) fn at_link(chunks: &[IndexChunk], link: Link) -> Option<&IndexChunk> {
+    chunks.get(usize::try_from(link).ok()?.checked_sub(1)?)
+}
+
 pub(super) fn head(chunk: &IndexChunk) -> ChunkHead {
     ChunkHead {
         number: i64::from_le_bytes(bytes_at(chunk, 0)),
@@ -114,6 +119,6 @@ pub(super) fn saved(chunk: &IndexChunk, crc32: fn(&[u8]) -> u32) -> IndexChunk {
 }
 
 /// Whether a chunk that was read is one that was saved.
-pub(super) fn is_sound(chunk: &IndexChunk, crc32: fn(&[u8]) -> u32) -> bool {
+pub(crate) fn is_sound(chunk: &IndexChunk, crc32: fn(&[u8]) -> u32) -> bool {
     *chunk == saved(chunk, crc32)
 }

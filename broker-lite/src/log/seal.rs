@@ -5,6 +5,7 @@ use core::ops::Range;
 use rocketlite_core::message::stored::{MAGIC_AT, MAGIC_V1, StoredMessage};
 
 use super::commit_log::{ALIGNMENT, CommitLog, to_u64};
+use super::walk::RecordFault;
 
 /// Stands behind each record of a log that outlives its broker: which start of the broker wrote it, and a checksum of both,
 /// four bytes each.
@@ -49,19 +50,30 @@ impl CommitLog<'_> {
     /// The record that stands there if its seal is right, its size, and the start of the broker that wrote it. The log's own
     /// beginning and end do not count.
     pub(crate) fn sealed_at(&self, physical_offset: u64) -> Option<(StoredMessage<'_>, usize, u32)> {
-        let Seal { crc32, .. } = self.seal?;
-        let bytes = self.memory.get(self.place(physical_offset)..)?;
-        if bytes.get(MAGIC_AT..)?.first_chunk() != Some(&MAGIC_V1.to_be_bytes()) {
-            return None;
+        self.check_at(physical_offset).ok()
+    }
+
+    /// The same, or why there is none.
+    pub(crate) fn check_at(
+        &self,
+        physical_offset: u64,
+    ) -> Result<(StoredMessage<'_>, usize, u32), RecordFault> {
+        let Seal { crc32, .. } = self.seal.ok_or(RecordFault::NoSeal)?;
+        let bytes = self.memory.get(self.place(physical_offset)..).ok_or(RecordFault::Magic)?;
+        if bytes.get(MAGIC_AT..).and_then(|rest| rest.first_chunk()) != Some(&MAGIC_V1.to_be_bytes()) {
+            return Err(RecordFault::Magic);
         }
-        let (message, size) = StoredMessage::decode(bytes).ok()?;
+        let (message, size) = StoredMessage::decode(bytes).map_err(RecordFault::Layout)?;
         if i64::try_from(physical_offset) != Ok(message.physical_offset) {
-            return None;
+            return Err(RecordFault::OtherOffset(message.physical_offset));
         }
-        let (record, rest) = bytes.split_at_checked(size.checked_add(4)?)?;
-        let sound = rest.first_chunk() == Some(&crc32(record).to_be_bytes());
-        let start = u32::from_be_bytes(*record.last_chunk()?);
-        sound.then_some((message, size, start))
+        let sealed = size.checked_add(4).and_then(|len| bytes.split_at_checked(len));
+        let (record, rest) = sealed.ok_or(RecordFault::NoSeal)?;
+        if rest.first_chunk() != Some(&crc32(record).to_be_bytes()) {
+            return Err(RecordFault::Seal);
+        }
+        let start = record.last_chunk().copied().map_or(0, u32::from_be_bytes);
+        Ok((message, size, start))
     }
 
     /// Where the next record stands that is whole, after the damaged one at `damaged`; `until` if there is none before that.

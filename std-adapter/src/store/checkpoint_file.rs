@@ -13,6 +13,7 @@ use std::io;
 use super::block::{BLOCK_BYTES, Header, SECTOR_BYTES, whole_blocks};
 use super::error::FileError;
 use super::file::RawFile;
+use super::slot::Slot;
 
 /// The longest checkpoint, 1 GiB.
 pub const MAX_CHECKPOINT_BYTES: u64 = 1 << 30;
@@ -138,6 +139,23 @@ impl<F: RawFile> CheckpointFile<F> {
         self.slot_bytes
     }
 
+    /// What is in the slots, that of even sequences first.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn slots(&self) -> io::Result<[Slot<Checkpoint>; 2]> {
+        let read = |parity| {
+            if let Some(checkpoint) = self.read_slot(parity)? {
+                return Ok(Slot::Whole(checkpoint));
+            }
+            match SLOT.read_intact(&self.file, self.slot_at(parity))? {
+                Some([sequence, ..]) if sequence % 2 == parity => Ok(Slot::Unfinished { sequence }),
+                _ => Slot::empty_or_damaged(&self.file, self.slot_at(parity)),
+            }
+        };
+        Ok([read(0)?, read(1)?])
+    }
+
     /// What is in the slots, newest first: only what is whole, so two, one or none.
     ///
     /// # Errors
@@ -187,7 +205,8 @@ impl<F: RawFile> CheckpointFile<F> {
         Ok(whole.then_some(Checkpoint { sequence, content }))
     }
 
-    const fn slot_at(&self, sequence: u64) -> u64 {
+    /// Where in the file a slot begins: that of even or of odd sequences, as `sequence` is.
+    pub const fn slot_at(&self, sequence: u64) -> u64 {
         BLOCK_BYTES + sequence % 2 * slot_stride(self.slot_bytes)
     }
 }

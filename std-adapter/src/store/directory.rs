@@ -15,7 +15,9 @@ use super::index_file::IndexFile;
 use super::log_file::LogFile;
 use super::map::{LogMap, MappedFile};
 use super::{Store, Wanted};
-use create::{Prepared, check_space, make_directory, remove_unfinished};
+pub(super) use create::{Prepared, check_space, remove_unfinished};
+
+use create::make_directory;
 
 /// A data directory that this process alone uses.
 ///
@@ -43,20 +45,6 @@ pub struct MappedDirectory {
     pub checkpoint: CheckpointFile<File>,
 }
 
-/// A data directory that is read while nobody writes to it.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "tools look at each part")]
-pub struct OfflineDirectory {
-    /// Keeps others from writing; a directory that was copied without the file has none.
-    pub lock: Option<Lock>,
-    /// The log.
-    pub log: LogFile<File>,
-    /// The index, or why it cannot be read: it can be derived from the log.
-    pub index: Result<IndexFile<File>, OpenError>,
-    /// The checkpoint, or why it cannot be read: most is in the log.
-    pub checkpoint: Result<CheckpointFile<File>, OpenError>,
-}
-
 impl Directory {
     /// Opens the directory at `path` for this process alone. What is missing is made, with directories above it.
     ///
@@ -78,30 +66,6 @@ impl Directory {
         let checkpoint = find(path, CHECKPOINT, Access::Write, CheckpointFile::open)?;
         let store = Found { log, index, checkpoint }.complete(path, wanted)?;
         Ok(Self { path: path.to_owned(), lock, store })
-    }
-
-    /// Opens the directory at `path` for a tool that only reads. Any number can, and no broker can use it meanwhile.
-    ///
-    /// # Errors
-    /// See [`OpenError`]; what is wrong with index and checkpoint stands in their places.
-    pub fn open_read_only(path: impl AsRef<Path>) -> Result<OfflineDirectory, OpenError> {
-        let path = path.as_ref();
-        let missing = |name| OpenError::Io { path: path.join(name), error: io::ErrorKind::NotFound.into() };
-        let found = fs::metadata(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
-        if !found.is_dir() {
-            return Err(OpenError::NotADirectory { path: path.to_owned() });
-        }
-        let lock = Lock::shared(path)?;
-        let log = find(path, LOG, Access::Read, LogFile::open_read_only)?;
-        let log = log.ok_or_else(|| OpenError::NotADataDirectory { path: path.to_owned() })?;
-        let index = find(path, INDEX, Access::Read, IndexFile::open_read_only);
-        let checkpoint = find(path, CHECKPOINT, Access::Read, CheckpointFile::open_read_only);
-        Ok(OfflineDirectory {
-            lock,
-            log,
-            index: index.and_then(|index| index.ok_or_else(|| missing(INDEX))),
-            checkpoint: checkpoint.and_then(|checkpoint| checkpoint.ok_or_else(|| missing(CHECKPOINT))),
-        })
     }
 
     /// Where it is.
@@ -220,18 +184,18 @@ impl<T> Part<T> {
     }
 }
 
-const LOG: &str = "log";
-const INDEX: &str = "index";
-const CHECKPOINT: &str = "checkpoint";
+pub(super) const LOG: &str = "log";
+pub(super) const INDEX: &str = "index";
+pub(super) const CHECKPOINT: &str = "checkpoint";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Access {
+pub(super) enum Access {
     Read,
     Write,
 }
 
 /// The content of a file, if it is there.
-fn find<T>(
+pub(super) fn find<T>(
     directory: &Path,
     name: &str,
     access: Access,

@@ -4,6 +4,8 @@ use core::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use rocketlite_broker::RecoverError;
+
 /// Why the content of a file is of no use.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -128,6 +130,13 @@ pub enum OpenError {
         /// What is there.
         present: PathBuf,
     },
+    /// What is in the files contradicts itself.
+    Contradiction {
+        /// The file.
+        path: PathBuf,
+        /// What cannot be.
+        reason: RecoverError,
+    },
     /// The log cannot be mapped into memory.
     Map {
         /// The file.
@@ -198,6 +207,7 @@ impl fmt::Display for OpenError {
                 "the log in {} has a capacity of {found} bytes, and {wanted} are wanted: `rocketlite log resize` makes it larger",
                 path.display()
             ),
+            Self::Contradiction { path, reason } => write!(f, "{}: {reason}", path.display()),
             Self::SmallerCapacity { path, found, wanted } => write!(
                 f,
                 "the log in {} has a capacity of {found} bytes, and {wanted} are wanted: a log never becomes smaller",

@@ -89,8 +89,16 @@ impl<F: RawFile> IndexFile<F> {
     /// # Errors
     /// `InvalidInput` if an image is not that long, otherwise what the disk says.
     pub fn read(&self, image: u64, bytes: &mut [u8]) -> io::Result<()> {
-        check_bounds("image", 0, bytes.len(), self.image_bytes)?;
-        self.file.read_at(self.image_at(image), bytes)
+        self.read_at(image, 0, bytes)
+    }
+
+    /// Fills `bytes` with what stands at place `at` of an image: the even or the odd one, as `image` is.
+    ///
+    /// # Errors
+    /// `InvalidInput` if they do not end within the image, otherwise what the disk says.
+    pub fn read_at(&self, image: u64, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        check_bounds("image", at, bytes.len(), self.image_bytes)?;
+        self.file.read_at(self.image_at(image) + at, bytes)
     }
 
     /// Writes bytes to place `at` of an image: the even or the odd one, as `image` is.
@@ -115,7 +123,8 @@ impl<F: RawFile> IndexFile<F> {
         self.file.sync()
     }
 
-    const fn image_at(&self, image: u64) -> u64 {
+    /// Where in the file an image begins: the even or the odd one, as `image` is.
+    pub const fn image_at(&self, image: u64) -> u64 {
         BLOCK_BYTES + image % 2 * whole_blocks(self.image_bytes)
     }
 }

@@ -45,6 +45,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// What files say that nobody works with.
+    pub(super) fn offline<F: RawFile>(log: &LogFile<F>, checkpoint: Option<Checkpoint>) -> Self {
+        Self { flush: FlushPolicy::Async, base: log.base(), mark: log.newest_mark(), checkpoint }
+    }
+
     /// The same, as the engine takes it.
     pub fn saved(&self) -> Saved<'_> {
         Saved {

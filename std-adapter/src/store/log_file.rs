@@ -12,6 +12,7 @@ use rocketlite_broker::Mark;
 use super::block::{BLOCK_BYTES, Header, SECTOR_BYTES};
 use super::error::FileError;
 use super::file::{RawFile, check_bounds};
+use super::slot::Slot;
 
 /// What the capacity of a log is a multiple of.
 pub const CAPACITY_UNIT: u64 = BLOCK_BYTES;
@@ -90,6 +91,28 @@ impl<F: RawFile> LogFile<F> {
     /// The newest mark that was there when the file was opened; none of a new log, or if both are damaged.
     pub const fn newest_mark(&self) -> Option<Mark> {
         self.newest
+    }
+
+    /// What is in the two slots of marks, that of even sequences first. A mark is written wholly or not at all.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn marks(&self) -> io::Result<[Slot<Mark>; 2]> {
+        let read = |parity| match read_mark(&self.file, parity)? {
+            Some(mark) => Ok(Slot::Whole(mark)),
+            None => Slot::empty_or_damaged(&self.file, mark_at(parity)),
+        };
+        Ok([read(0)?, read(1)?])
+    }
+
+    /// Where in the file a slot of marks begins: that of even or of odd sequences, as `sequence` is.
+    pub const fn mark_at(sequence: u64) -> u64 {
+        mark_at(sequence % 2)
+    }
+
+    /// Where in the file a place of the ring is.
+    pub const fn ring_at(place: u64) -> u64 {
+        RING_AT.saturating_add(place)
     }
 
     /// Writes bytes at a place of the ring. They are on the disk after the next [`LogFile::flush`].

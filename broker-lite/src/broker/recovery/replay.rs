@@ -8,73 +8,55 @@ use rocketlite_core::wire::route::{PERM_READ, PERM_WRITE};
 use super::super::{MAX_LEVEL, SCHEDULE_TOPIC, State};
 use super::{RecoverError, Recovery};
 use crate::filter::tags_code;
-use crate::log::QueueEntry;
+use crate::log::{Known, QueueEntry, SavedRecord, Step, Walk};
 use crate::table::{Name, NewTopic, TopicTable};
 
 /// Most of the oldest messages of a level among which one is looked for that was delivered.
 const LOOKED_AT: i64 = 64;
 
 impl State<'_> {
-    /// Enters all records from `from` on. The topics that the checkpoint does not name were removed before `known`. Up to
-    /// `flushed` everything was durable, so what is no record there is damage; behind it the log ends there. Returns the
-    /// newest start of the broker that wrote any.
+    /// Enters all records from `from` on. The topics that the checkpoint does not name were removed before it was made. Returns
+    /// the newest start of the broker that wrote any.
     pub(super) fn replay(
         &mut self,
         from: u64,
-        known: u64,
-        flushed: u64,
-        start: u32,
+        known: Known,
         recovery: &mut Recovery,
     ) -> Result<u32, RecoverError> {
-        let (mut next, mut start) = (from, start);
-        let has_checkpoint = known > from;
+        let mut walk = Walk::new(from, known);
+        let has_checkpoint = known.checkpointed > from;
         loop {
-            // Whatever an earlier lap has left there ends it.
-            let sealed = self.log.sealed_at(next).filter(|(.., by)| *by >= start);
-            if let Some((message, size, by)) = sealed {
-                let entry = entry(&message, next, size);
-                let (queue_id, queue_offset) = (message.queue_id, message.queue_offset);
-                let topic = self.topics.find(message.topic);
-                let removed = topic.is_none() && has_checkpoint && next < known;
-                start = by;
-                recovery.records = recovery.records.saturating_add(1);
-                let span = u64::try_from(self.log.span(size)).unwrap_or(u64::MAX);
-                if !removed {
-                    let queues = self.config.default_topic_queue_nums;
-                    let topic = make_queue(&mut self.topics, message.topic, queue_id, queues)?;
-                    if next >= known || !has_checkpoint {
-                        make_real_queue(&mut self.topics, &message, queues)?;
-                    }
-                    let delivered = delivered_level(&message);
-                    self.make_index_room(topic, queue_id)?;
-                    self.topics.replay(topic, queue_id, queue_offset, entry);
-                    if let Some(level) = delivered {
-                        self.forget_delivered(level, next);
+            match walk.step(&self.log) {
+                Step::Record(SavedRecord { at, message, size, .. }) => {
+                    let entry = entry(&message, at, size);
+                    let (queue_id, queue_offset) = (message.queue_id, message.queue_offset);
+                    let topic = self.topics.find(message.topic);
+                    let removed = topic.is_none() && has_checkpoint && at < known.checkpointed;
+                    recovery.records = recovery.records.saturating_add(1);
+                    if !removed {
+                        let queues = self.config.default_topic_queue_nums;
+                        let topic = make_queue(&mut self.topics, message.topic, queue_id, queues)?;
+                        if at >= known.checkpointed || !has_checkpoint {
+                            make_real_queue(&mut self.topics, &message, queues)?;
+                        }
+                        let delivered = delivered_level(&message);
+                        self.make_index_room(topic, queue_id)?;
+                        self.topics.replay(topic, queue_id, queue_offset, entry);
+                        if let Some(level) = delivered {
+                            self.forget_delivered(level, at);
+                        }
                     }
                 }
-                next = next.saturating_add(span);
-                self.log.set_end(next);
-                continue;
+                Step::Damaged(damaged) => {
+                    recovery.damaged = recovery.damaged.saturating_add(1);
+                    self.report_damage(&damaged);
+                }
+                Step::End => break,
             }
-            // A blank is one of the present lap only if something stands behind it.
-            let behind = self.log.behind_blank(next).filter(|behind| {
-                *behind < flushed || self.log.sealed_at(*behind).is_some_and(|(.., by)| by >= start)
-            });
-            if let Some(behind) = behind {
-                next = behind;
-                continue;
-            }
-            if next >= flushed {
-                break;
-            }
-            let sound = self.log.next_sound(next, flushed);
-            recovery.damaged = recovery.damaged.saturating_add(1);
-            self.report_damage(&(next..sound));
-            next = sound;
-            self.log.set_end(next);
+            self.log.set_end(walk.end());
         }
-        recovery.bytes = next.saturating_sub(from);
-        Ok(start)
+        recovery.bytes = walk.position().saturating_sub(from);
+        Ok(walk.start())
     }
 
     /// Lets old messages go if the index is smaller than it was.

@@ -10,10 +10,21 @@ use crate::log::QueueEntry;
 use crate::table::{GroupName, NewTopic, Queue, Topic};
 
 /// Reads records one after another.
-struct Records<'a>(&'a [u8]);
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Records<'a>(&'a [u8]);
 
 impl<'a> Records<'a> {
-    fn record<T: Deserialize<'a>>(&mut self) -> Result<T, RecoverError> {
+    /// The first record of a checkpoint, and those behind it.
+    pub(crate) fn begin(bytes: &'a [u8]) -> Result<(Head, Self), RecoverError> {
+        let version = Self(bytes).record()?;
+        if version != VERSION {
+            return Err(RecoverError::Version { version });
+        }
+        let mut records = Self(bytes);
+        Ok((records.record()?, records))
+    }
+
+    pub(crate) fn record<T: Deserialize<'a>>(&mut self) -> Result<T, RecoverError> {
         let (record, rest) = postcard::take_from_bytes(self.0).map_err(|_| RecoverError::Checkpoint)?;
         self.0 = rest;
         Ok(record)
@@ -23,12 +34,7 @@ impl<'a> Records<'a> {
 impl State<'_> {
     /// Fills the tables, which are empty.
     pub(super) fn restore_tables(&mut self, bytes: &[u8]) -> Result<Head, RecoverError> {
-        let version = Records(bytes).record()?;
-        if version != VERSION {
-            return Err(RecoverError::Version { version });
-        }
-        let mut records = Records(bytes);
-        let head: Head = records.record()?;
+        let (head, mut records) = Records::begin(bytes)?;
         for _ in 0..head.topics {
             self.restore_topic(&mut records)?;
         }

@@ -11,7 +11,7 @@ use super::super::error::{FileError, OpenError};
 
 /// A file that has all but its name. Dropped without, it is removed.
 #[derive(Debug)]
-pub(super) struct Prepared<T> {
+pub(in crate::store) struct Prepared<T> {
     names: Names,
     content: T,
 }
@@ -27,7 +27,7 @@ struct Names {
 impl<T> Prepared<T> {
     /// Makes the file `name` of `bytes` bytes, which all have their place on the disk, with the content that `make` gives it
     /// and syncs.
-    pub(super) fn new(
+    pub(in crate::store) fn new(
         directory: &Path,
         name: &str,
         bytes: u64,
@@ -52,7 +52,7 @@ impl<T> Prepared<T> {
     }
 
     /// Gives the file its name. It takes the place of one that had it.
-    pub(super) fn install(mut self) -> Result<T, OpenError> {
+    pub(in crate::store) fn install(mut self) -> Result<T, OpenError> {
         let Names { temporary, last, installed } = &mut self.names;
         fs::rename(temporary, &*last).map_err(|error| OpenError::Io { path: last.clone(), error })?;
         *installed = true;
@@ -73,12 +73,12 @@ impl Drop for Names {
 }
 
 /// Removes what a process has left that ended while it made the file `name`.
-pub(super) fn remove_unfinished(directory: &Path, name: &str) -> Result<(), OpenError> {
+pub(in crate::store) fn remove_unfinished(directory: &Path, name: &str) -> Result<(), OpenError> {
     remove(&directory.join(format!("{name}.{TEMPORARY}")))
 }
 
 /// Says if there is less space than `bytes` in the file system of a directory.
-pub(super) fn check_space(directory: &Path, bytes: u64) -> Result<(), OpenError> {
+pub(in crate::store) fn check_space(directory: &Path, bytes: u64) -> Result<(), OpenError> {
     let opened =
         File::open(directory).map_err(|error| OpenError::Io { path: directory.to_owned(), error })?;
     match available(&opened) {

@@ -15,7 +15,7 @@ pub struct Lock {
 
 impl Lock {
     /// The lock for a process that writes.
-    pub(super) fn exclusive(directory: &Path) -> Result<Self, OpenError> {
+    pub(in crate::store) fn exclusive(directory: &Path) -> Result<Self, OpenError> {
         let path = directory.join(LOCK);
         let io = |error| OpenError::Io { path: path.clone(), error };
         let mut options = OpenOptions::new();
@@ -33,7 +33,7 @@ impl Lock {
     }
 
     /// The lock for a tool that reads. A directory without the file was copied from elsewhere, and nobody uses it.
-    pub(super) fn shared(directory: &Path) -> Result<Option<Self>, OpenError> {
+    pub(in crate::store) fn shared(directory: &Path) -> Result<Option<Self>, OpenError> {
         let path = directory.join(LOCK);
         let io = |error| OpenError::Io { path: path.clone(), error };
         let mut file = match File::open(&path) {

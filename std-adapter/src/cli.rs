@@ -2,6 +2,8 @@
 
 pub(crate) mod broker;
 pub(crate) mod demo;
+pub(crate) mod log;
+mod record;
 pub(crate) mod send;
 pub(crate) mod tail;
 

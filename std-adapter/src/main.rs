@@ -27,6 +27,8 @@ enum Command {
     Send(cli::send::Arguments),
     /// Prints the messages of a topic as they come
     Tail(cli::tail::Arguments),
+    /// Looks at a data directory that no broker uses, or makes its log larger
+    Log(cli::log::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             Command::Broker(arguments) => cli::broker::run(arguments).await,
             Command::Send(arguments) => cli::send::run(arguments).await,
             Command::Tail(arguments) => cli::tail::run(arguments).await,
+            Command::Log(arguments) => cli::log::run(&arguments),
         }
     });
     // Does not wait for a line of the standard input that nobody wants any more.
@@ -65,7 +68,7 @@ fn log(command: &Command) -> Result<(), String> {
     let usual = match command {
         Command::Broker(_) => LevelFilter::INFO,
         Command::Tail(_) => LevelFilter::WARN,
-        Command::Demo(_) | Command::Send(_) => LevelFilter::OFF,
+        Command::Demo(_) | Command::Send(_) | Command::Log(_) => LevelFilter::OFF,
     };
     let filter = EnvFilter::builder().with_default_directive(usual.into()).from_env();
     let filter = filter.map_err(|error| {

@@ -36,8 +36,9 @@ pub use map::{LogMap, MappedFile, ReadMap};
 pub use offline::{OfflineDirectory, Ring};
 pub use resize::{Resized, resize};
 pub use rocketlite_broker::Mark;
+pub use rocketlite_broker::inspect::{SavedCheckpoint, SavedItem, SavedItems, SavedLog, SavedRecord};
 pub use slot::Slot;
-pub use verify::{Fault, Verification, verify};
+pub use verify::{Fault, IndexState, Verification, index_state, verify};
 
 /// The files of a data directory.
 #[derive(Debug)]

@@ -1,8 +1,6 @@
 //! `rocketlite tail`
 
-mod body;
 mod puller;
-mod record;
 mod wire;
 
 use core::str::FromStr;
@@ -17,9 +15,9 @@ use rocketlite_core::wire::route::{PERM_READ, TopicRouteData};
 use tokio::sync::mpsc;
 
 use self::puller::{Puller, Queue};
-use self::record::Record;
 use self::wire::{Connection, Failure};
 use super::Outcome;
+use super::record::Record;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -3,6 +3,8 @@
 mod index;
 mod queues;
 
+pub use index::{IndexState, index_state};
+
 use core::fmt;
 use core::ops::Range;
 use std::io;

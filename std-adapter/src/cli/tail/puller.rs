@@ -9,8 +9,8 @@ use rocketlite_core::wire::header::{PULL_SUBSCRIPTION, PULL_SUSPEND};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::super::record::{Origin, Record};
 use super::From;
-use super::record::Record;
 use super::wire::{Answer, Connection, Failure};
 
 /// A queue to read.
@@ -138,7 +138,11 @@ impl Puller {
                         .map_err(|error| Failure::new(format!("a message cannot be read: {error}")))?;
                     rest = &rest[size..];
                     if matches(&self.tags, &message)
-                        && self.records.send(Ok(Record::new(&queue.broker, &message))).await.is_err()
+                        && self
+                            .records
+                            .send(Ok(Record::new(Origin::Broker(queue.broker.clone()), &message)))
+                            .await
+                            .is_err()
                     {
                         return Ok(false);
                     }

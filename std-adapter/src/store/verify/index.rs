@@ -15,6 +15,46 @@ use super::super::index_file::IndexFile;
 use super::Verification;
 use crate::checksum::crc32;
 
+/// What is in the index, as far as a checkpoint speaks of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IndexState {
+    /// It is not of this checkpoint, or was not written yet: the next start makes it from the log.
+    Other,
+    /// All of it is as it was saved.
+    Sound {
+        /// Pieces in use, each of 16 messages.
+        pieces: usize,
+    },
+    /// Some of it is not: the next start makes it from the log.
+    Damaged {
+        /// Pieces in use, each of 16 messages.
+        pieces: usize,
+        /// Those of them that are not as they were saved.
+        damaged: usize,
+    },
+}
+
+/// What is in the index, as far as the checkpoint of this sequence speaks of it.
+///
+/// # Errors
+/// What the disk says.
+pub fn index_state<F: RawFile>(
+    file: &IndexFile<F>,
+    sequence: u64,
+    checkpoint: &SavedCheckpoint<'_>,
+) -> io::Result<IndexState> {
+    let Some(chunks) = read(file, sequence, checkpoint.index_chunks())? else { return Ok(IndexState::Other) };
+    let (pieces, damaged) = (chunks.len(), damaged_pieces(&chunks).count());
+    Ok(if damaged == 0 { IndexState::Sound { pieces } } else { IndexState::Damaged { pieces, damaged } })
+}
+
+/// The places of pieces that are not as they were saved.
+fn damaged_pieces(chunks: &[[u8; INDEX_CHUNK_BYTES]]) -> impl Iterator<Item = usize> {
+    let pieces = chunks.iter().enumerate();
+    pieces.filter(|(_, chunk)| !is_sound_chunk(chunk, crc32)).map(|(place, _)| place)
+}
+
 /// Looks at every piece of the index that the checkpoint of this sequence has in use, and at each entry of each queue.
 pub(super) fn check<F: RawFile>(
     log: &SavedLog<'_>,
@@ -32,12 +72,10 @@ pub(super) fn check<F: RawFile>(
     };
     let image_at = file.image_at(sequence);
     let mut is_sound = true;
-    for (place, chunk) in chunks.iter().enumerate() {
-        if !is_sound_chunk(chunk, crc32) {
-            is_sound = false;
-            let at = image_at + (place * INDEX_CHUNK_BYTES) as u64;
-            found.fault_at(INDEX, at, format!("piece {place} of the index differs from its checksum"));
-        }
+    for place in damaged_pieces(&chunks) {
+        is_sound = false;
+        let at = image_at + (place * INDEX_CHUNK_BYTES) as u64;
+        found.fault_at(INDEX, at, format!("piece {place} of the index differs from its checksum"));
     }
     // A broker does not use it then.
     if !is_sound {

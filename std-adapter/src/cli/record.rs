@@ -1,5 +1,7 @@
 //! A message as it is printed.
 
+mod body;
+
 use core::fmt;
 use std::collections::BTreeMap;
 
@@ -8,12 +10,11 @@ use rocketlite_core::message::properties::{KEYS, TAGS, UNIQ_KEY};
 use rocketlite_core::message::stored::StoredMessage;
 use serde_json::json;
 
-use super::body;
-
 /// A message and where it stood.
 #[derive(Debug)]
 pub(super) struct Record {
-    broker: String,
+    /// Whom it came from, or where it stands in a log that is read without a broker.
+    origin: Origin,
     queue_id: i32,
     queue_offset: i64,
     topic: String,
@@ -24,11 +25,20 @@ pub(super) struct Record {
     body: Vec<u8>,
 }
 
+/// Where a message was found.
+#[derive(Debug, Clone)]
+pub(super) enum Origin {
+    /// A broker of this name had it.
+    Broker(String),
+    /// It stands at this physical offset of a log.
+    Log(u64),
+}
+
 impl Record {
-    pub(super) fn new(broker: &str, message: &StoredMessage<'_>) -> Self {
+    pub(super) fn new(origin: Origin, message: &StoredMessage<'_>) -> Self {
         let (store_host, physical_offset) = (message.store_host, message.physical_offset);
         Self {
-            broker: broker.to_owned(),
+            origin,
             queue_id: message.queue_id,
             queue_offset: message.queue_offset,
             topic: message.topic.to_owned(),
@@ -52,7 +62,6 @@ impl Record {
     pub(super) fn json(&self) -> String {
         let mut line = json!({
             "topic": self.topic,
-            "broker": self.broker,
             "queueId": self.queue_id,
             "queueOffset": self.queue_offset,
             "msgId": self.properties.get(UNIQ_KEY).unwrap_or(&self.offset_message_id),
@@ -61,6 +70,10 @@ impl Record {
             "reconsumeTimes": self.reconsume_times,
             "properties": self.properties,
         });
+        match &self.origin {
+            Origin::Broker(name) => line["broker"] = json!(name),
+            Origin::Log(offset) => line["physicalOffset"] = json!(offset),
+        }
         if let Ok(text) = core::str::from_utf8(&self.body) {
             line["body"] = json!(text);
         } else {
@@ -73,11 +86,14 @@ impl Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.properties.get(UNIQ_KEY).unwrap_or(&self.offset_message_id);
+        match &self.origin {
+            Origin::Broker(name) => write!(f, "msgId={id} broker={name}")?,
+            Origin::Log(offset) => write!(f, "physicalOffset={offset} msgId={id} topic={}", self.topic)?,
+        }
         write!(
             f,
-            "msgId={} broker={} queueId={} queueOffset={} tags={} keys={} body={}",
-            self.properties.get(UNIQ_KEY).unwrap_or(&self.offset_message_id),
-            self.broker,
+            " queueId={} queueOffset={} tags={} keys={} body={}",
             self.queue_id,
             self.queue_offset,
             self.property(TAGS),

@@ -6,6 +6,8 @@ mod data;
 mod demo;
 mod examples;
 mod limits;
+#[cfg(unix)]
+mod log;
 mod logging;
 mod mistakes;
 mod outbox;

@@ -40,12 +40,54 @@ impl Bounds {
             return Ok(Self { min, known });
         };
         let span = head.log_max.checked_sub(head.log_min).ok_or(RecoverError::Checkpoint)?;
-        if span > capacity || head.log_max < base {
+        if span > capacity {
             return Err(RecoverError::Checkpoint);
         }
         // What a checkpoint speaks of was made durable before it, also if no mark tells that.
         let durable = mark.flushed.max(head.log_max);
-        let known = Known { durable, checkpointed: head.log_max, start: head.start };
-        Ok(Self { min: min.max(head.log_min), known })
+        let min = min.max(head.log_min);
+        // The log may begin behind what a checkpoint knew: if the newest one was damaged, and this is the one before.
+        let known = Known { durable, checkpointed: head.log_max.max(min), start: head.start };
+        Ok(Self { min, known })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::ChunkPool;
+
+    fn head(log_min: u64, log_max: u64) -> Head {
+        let pool = ChunkPool::default();
+        let (version, start, keys_from) = (1, 7, 0);
+        Head { version, start, log_min, log_max, keys_from, pool, topics: 0, groups: 0, offsets: 0 }
+    }
+
+    fn mark(min_offset: u64, flushed: u64) -> Mark {
+        Mark { sequence: 1, start: 1, flushed, min_offset }
+    }
+
+    #[test]
+    fn mark_and_checkpoint_each_know_a_part() {
+        let bounds = |mark, head: Option<Head>| {
+            let Bounds { min, known } = Bounds::new(&mark, head.as_ref(), 100, 1_000).unwrap();
+            (min, known.durable, known.checkpointed, known.start)
+        };
+        assert_eq!(bounds(mark(200, 900), None), (200, 900, 200, 0));
+        assert_eq!(bounds(mark(200, 900), Some(head(300, 800))), (300, 900, 800, 7));
+        assert_eq!(bounds(mark(300, 700), Some(head(200, 800))), (300, 800, 800, 7));
+        // The ring begins later than the checkpoint knew: it was made larger since.
+        assert_eq!(bounds(mark(0, 0), Some(head(50, 800))), (100, 800, 800, 7));
+        // The newest checkpoint was damaged, and this is the one before.
+        assert_eq!(bounds(mark(500, 900), Some(head(50, 400))), (500, 900, 500, 7));
+    }
+
+    #[test]
+    fn what_no_ring_holds_is_refused() {
+        let error = |mark, head: Option<Head>| Bounds::new(&mark, head.as_ref(), 0, 1_000).unwrap_err();
+        assert_eq!(error(mark(0, 1_001), None), RecoverError::Mark);
+        assert_eq!(error(mark(0, u64::MAX), None), RecoverError::Mark);
+        assert_eq!(error(mark(0, 10), Some(head(0, 1_001))), RecoverError::Checkpoint);
+        assert_eq!(error(mark(0, 10), Some(head(11, 10))), RecoverError::Checkpoint);
     }
 }

@@ -26,7 +26,7 @@ fn no_bytes_make_a_tool_panic() {
         for (name, bytes) in names.iter().zip(&sound) {
             scatter(&place, name, bytes.len() as u64, &mut rng);
         }
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             forge(&place, &mut rng);
         }
         for command in ["info", "verify", "dump"] {
@@ -43,9 +43,9 @@ fn no_bytes_make_a_tool_panic() {
 fn scatter(place: &Place, name: &str, len: u64, rng: &mut Rng) {
     let file = place.open(name);
     for _ in 0..rng.next_u64() % 6 {
-        let within = if rng.next_u64() % 2 == 0 { len } else { len.min(60_000) };
+        let within = if rng.next_u64().is_multiple_of(2) { len } else { len.min(60_000) };
         // Headers of the files stay, most of the time: behind one that is broken nothing else is looked at.
-        let least = if rng.next_u64() % 16 == 0 { 0 } else { 4_096 };
+        let least = if rng.next_u64().is_multiple_of(16) { 0 } else { 4_096 };
         let at = least + rng.next_u64() % (within - least - 64);
         let bytes: Vec<u8> = (0..8).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
         let count = 1 + usize::try_from(rng.next_u64() % 64).unwrap();
@@ -58,8 +58,8 @@ fn forge(place: &Place, rng: &mut Rng) {
     let number = |rng: &mut Rng| match rng.next_u64() % 4 {
         0 => rng.next_u64(),
         1 => u64::MAX - rng.next_u64() % 9,
-        2 => rng.next_u64() % 1_000_000 & !7,
-        _ => rng.next_u64() % 40_000 & !7,
+        2 => (rng.next_u64() % 1_000_000) & !7,
+        _ => (rng.next_u64() % 40_000) & !7,
     };
     if let Ok(log) = LogFile::open(place.open("log")) {
         let (flushed, min_offset) = (number(rng), number(rng));
@@ -73,7 +73,7 @@ fn forge(place: &Place, rng: &mut Rng) {
         let at = usize::try_from(rng.next_u64() % 60).unwrap().min(content.len() - 1);
         content[at] = rng.next_u64().to_le_bytes()[0];
     }
-    if rng.next_u64() % 4 == 0 {
+    if rng.next_u64().is_multiple_of(4) {
         let short = usize::try_from(rng.next_u64()).unwrap_or(0) % content.len();
         content.truncate(short);
     }

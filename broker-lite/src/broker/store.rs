@@ -61,10 +61,6 @@ impl State<'_> {
         if wanted.len > log.capacity() {
             return Err(AppendError::TooLarge { capacity: log.capacity() });
         }
-        // Else it would never be all saved (`DefaultMessageStore#shutdown`).
-        if self.is_shutting_down && self.storage.is_some() {
-            return Err(AppendError::Full);
-        }
         delays.check_room(&self.topics, wanted)?;
         if !self.topics.fits_index(wanted.messages, delays.topic) {
             return Err(AppendError::IndexFull);

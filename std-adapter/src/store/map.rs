@@ -71,45 +71,6 @@ impl LogMap {
     }
 }
 
-/// The ring of a log as memory, for who only reads. What is written to it goes to a copy of the page, never to the file.
-///
-/// A page comes from the disk when it is touched. If the disk cannot read it, the system ends the process with `SIGBUS`.
-pub struct ReadMap<'d> {
-    map: MmapMut,
-    /// Without it somebody could write to the file.
-    _lock: &'d Lock,
-}
-
-impl<'d> ReadMap<'d> {
-    /// Maps the ring of a log whose directory is locked, for readers or for this process alone, which then must not write to
-    /// it or cut it as long as this is there.
-    ///
-    /// # Errors
-    /// What the system says: the ring is larger than the address space.
-    pub(super) fn new(log: &LogFile<File>, lock: &'d Lock) -> io::Result<Self> {
-        let len = usize::try_from(log.capacity()).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-        let mut options = MmapOptions::new();
-        options.offset(RING_AT).len(len).no_reserve_swap();
-        // SAFETY: The memory must not change but through `map`, and must stay there. It is a private mapping of a file
-        // that is at least this long and that `lock`, which lives as long, keeps others from writing to; they would have to
-        // go round the lock to change or cut it. Those who call this do not.
-        let map = unsafe { options.map_copy(log.file()) }?;
-        Ok(Self { map, _lock: lock })
-    }
-}
-
-impl AsMut<[u8]> for ReadMap<'_> {
-    fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.map
-    }
-}
-
-impl fmt::Debug for ReadMap<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadMap").field("len", &self.map.len()).finish_non_exhaustive()
-    }
-}
-
 /// Lets the pages that are wholly within `bytes` of a private mapping show what they are a mapping of.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn give_back(bytes: &mut [u8]) -> io::Result<()> {

@@ -17,6 +17,7 @@ mod offsets;
 mod pull;
 mod pull_hold;
 mod query_message;
+mod recovery;
 mod registration;
 mod reset_offset;
 mod retention;

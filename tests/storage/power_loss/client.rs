@@ -121,7 +121,7 @@ impl Send {
         let [body] = &self.bodies[..] else { return self.batch(opaque) };
         let mut properties = format!("UNIQ_KEY\u{1}K{}\u{2}WAIT\u{1}{}\u{2}", self.ids[0], self.waits);
         if self.level > 0 {
-            properties.push_str(&format!("DELAY\u{1}{}\u{2}", self.level));
+            properties = format!("{properties}DELAY\u{1}{}\u{2}", self.level);
         }
         self.request(RequestCode::SEND_MESSAGE_V2, opaque, &properties, body)
     }

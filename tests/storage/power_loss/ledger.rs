@@ -76,6 +76,7 @@ pub(super) struct Read {
 
 /// Everything that the oracles know.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub(super) struct Ledger {
     seed: u64,
     is_sync: bool,
@@ -142,7 +143,7 @@ impl Ledger {
             );
         }
         let place = (send.topic.clone(), send.queue_id);
-        let shelf = self.shelves.entry(place).or_default();
+        let queue = self.shelves.entry(place).or_default();
         if send.level > 0 {
             self.delayed.insert(send.ids[0], Delayed { end: send.end });
             return;
@@ -153,10 +154,10 @@ impl Ledger {
         let physical_offsets = physical_offsets.iter().chain(core::iter::repeat(&physical_offsets[0]));
         for ((id, physical_offset), offset) in send.ids.iter().zip(physical_offsets).zip(queue_offset..) {
             let new = Acknowledged { id: *id, physical_offset: *physical_offset, end: send.end };
-            let before = shelf.acknowledged.insert(offset, new);
+            let before = queue.acknowledged.insert(offset, new);
             assert!(before.is_none(), "queue offset {offset} was given to {before:?} and {new:?}");
-            let seen = shelf.seen.get(&offset);
-            assert!(seen.is_none_or(|seen| seen == id), "{seen:?} was seen at {offset}, now {new:?}");
+            let known = queue.seen.get(&offset);
+            assert!(known.is_none_or(|known| known == id), "{known:?} was known at {offset}, now {new:?}");
         }
     }
 
@@ -229,13 +230,13 @@ impl Ledger {
     /// Every message that was delayed has been delivered.
     pub(super) fn compare_delayed(&self, found: &BTreeMap<Place, Read>) {
         for id in self.delayed.keys() {
-            let sent = &self.sent[usize::try_from(*id).expect("a number")];
-            let read = found.get(&sent.place);
+            let message = &self.sent[usize::try_from(*id).expect("a number")];
+            let read = found.get(&message.place);
             let is_there = read.is_some_and(|read| read.messages.values().any(|there| there.id == *id));
-            let shelf = self.shelves.get(&sent.place);
-            let was_seen = shelf.is_some_and(|shelf| shelf.places.iter().any(|(seen, _)| seen == id));
-            let may_be_old = self.evicts && read.is_some_and(|read| read.min > sent.from);
-            assert!(is_there || was_seen || may_be_old, "{id} to {:?} was never delivered", sent.place);
+            let queue = self.shelves.get(&message.place);
+            let was_seen = queue.is_some_and(|queue| queue.places.iter().any(|(other, _)| other == id));
+            let may_be_old = self.evicts && read.is_some_and(|read| read.min > message.from);
+            assert!(is_there || was_seen || may_be_old, "{id} to {:?} was never delivered", message.place);
         }
     }
 

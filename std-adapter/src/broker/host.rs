@@ -215,7 +215,10 @@ impl BrokerHost {
         address: SocketAddr,
         settings: impl FnOnce(&mut BrokerConfig<'_>),
     ) -> Result<(), String> {
-        let of_engine = BrokerLimits { log: 0, ..limits.of_engine(names.name_servers.len()) };
+        let limits_of_engine = limits.of_engine(names.name_servers.len());
+        // What grows with the log is not needed for that, and there may be no memory for it.
+        let index = limits_of_engine.index.min(2);
+        let of_engine = BrokerLimits { log: 0, index, ..limits_of_engine };
         let config = config(names, address, settings);
         let checked = config.check_for_files(&BoxedMemory::new(&of_engine).memory(), limits.log_bytes);
         checked.map_err(|error| explain(&error))

@@ -2,13 +2,15 @@
 
 mod commit_log;
 mod consume_queue;
+mod error;
 mod index_chunk;
 mod key_index;
 mod saved_chain;
 mod seal;
 mod walk;
 
-pub use commit_log::{AppendError, CommitLog, ReadError, Records};
+pub use commit_log::{CommitLog, Records};
+pub use error::{AppendError, ReadError};
 pub use index_chunk::{INDEX_CHUNK_BYTES, IndexChunk};
 pub use key_index::IndexedKey;
 pub use walk::{RecordFault, SavedRecord};

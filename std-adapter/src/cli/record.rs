@@ -50,7 +50,7 @@ impl Record {
                 .iter()
                 .map(|(name, value)| (name.to_string(), value.to_string()))
                 .collect(),
-            body: body::of(message),
+            body: body::unpack(message.sys_flag, message.body),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::config::WhenFull;
 /// what is read is what is sent. A record never wraps: what a lap has left is filled with the reference's
 /// blank marker (`CommitLog.BLANK_MAGIC_CODE`), or left alone if it is shorter than the marker.
 ///
-/// In a log that outlives its broker each record has a [`Seal`] behind it and stands at a multiple of 8, and bytes of
+/// In a log that outlives its broker each record has a seal behind it (a checksum over all of it) and stands at a multiple of 8, and bytes of
 /// old records are only written over when it is on stable storage that they are old.
 #[derive(Debug)]
 pub struct CommitLog<'m> {

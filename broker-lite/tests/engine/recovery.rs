@@ -261,13 +261,15 @@ fn delayed_messages_come_back_and_are_delivered_once() {
         |n: u8| Ask::send("T", &[0; 3]).with("i", &format!("UNIQ_KEY\u{1}K{n}\u{2}DELAY\u{1}2\u{2}"));
     disk.run(small(), FlushPolicy::Sync, |disk, server, _| {
         let peer = server.accept();
+        // The first is of the topic's checkpoint.
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"first")), 0);
         for n in 0..4 {
             assert_eq!(disk.send(server, peer, &delayed(n)), 0);
         }
         server.wait(5_000);
         disk.flush(server);
         // All four were delivered; the checkpoint before that does not know.
-        assert_eq!(offsets(server, "T"), Some((0, 4)));
+        assert_eq!(offsets(server, "T"), Some((0, 5)));
         server.receive(peer, &delayed(4).frame());
         disk.flush(server);
         assert_eq!(server.answers(peer).pop().unwrap().code, 0);
@@ -275,10 +277,10 @@ fn delayed_messages_come_back_and_are_delivered_once() {
     disk.run(small(), FlushPolicy::Sync, |disk, server, recovery| {
         assert_eq!(recovery.records, 9);
         assert_eq!(server.broker.delayed().0, 1);
-        assert_eq!(offsets(server, "T"), Some((0, 4)));
+        assert_eq!(offsets(server, "T"), Some((0, 5)));
         server.wait(10_001);
         disk.flush(server);
-        assert_eq!((server.broker.delayed().0, offsets(server, "T")), (0, Some((0, 5))));
+        assert_eq!((server.broker.delayed().0, offsets(server, "T")), (0, Some((0, 6))));
     });
 }
 

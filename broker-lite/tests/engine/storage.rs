@@ -121,18 +121,19 @@ pub(crate) fn bodies(server: &mut Server<'_>, peer: ConnectionId, topic: &str) -
 fn with_sync_a_send_is_answered_and_consumed_when_it_is_flushed() {
     Disk::new().run(small(), FlushPolicy::Sync, |disk, server, _| {
         let peer = server.accept();
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"zero")), 0);
         let frame = Ask::send("T", b"one").frame();
         server.receive(peer, &frame);
         disk.write(server);
         assert!(server.requests().contains(&ConnectionRequest::Transmit { connection: peer }));
         assert!(server.answers(peer).is_empty(), "it is not flushed");
-        assert_eq!(server.broker.queue("T", 0).unwrap().max_offset(), 1);
+        assert_eq!(server.broker.queue("T", 0).unwrap().max_offset(), 2);
         let other = server.accept();
-        assert_eq!(server.ask_told(other, &pull_with("T", 0, "*")).code, 19, "nor to be consumed");
+        assert_eq!(server.ask_told(other, &pull_with("T", 1, "*")).code, 19, "nor to be consumed");
         disk.flush(server);
         assert!(server.requests().contains(&ConnectionRequest::Transmit { connection: peer }));
         assert_eq!(server.answers(peer)[0].code, 0);
-        assert_eq!(bodies(server, other, "T"), [b"one"]);
+        assert_eq!(bodies(server, other, "T"), [&b"zero"[..], b"one"]);
         // One flush serves all that wait.
         let peers = [server.accept(), server.accept(), peer];
         for peer in peers {
@@ -153,6 +154,9 @@ fn with_sync_a_send_is_answered_and_consumed_when_it_is_flushed() {
 fn with_async_a_send_is_answered_when_it_is_written_and_flushed_later() {
     Disk::new().run(small(), FlushPolicy::Async, |disk, server, _| {
         let peer = server.accept();
+        assert_eq!(disk.send(server, peer, &Ask::send("T", b"zero")), 0);
+        server.wait(500);
+        disk.flush(server);
         server.receive(peer, &Ask::send("T", b"one").frame());
         disk.write(server);
         assert_eq!(server.answers(peer)[0].code, 0);

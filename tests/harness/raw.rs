@@ -98,3 +98,17 @@ impl RawClient {
         })
     }
 }
+
+/// The fields of `UPDATE_AND_CREATE_TOPIC` as Java's admin tool fills them, for a topic with as many queues to read as to write.
+pub fn topic_fields<'a>(topic: &'a str, queues: &'a str) -> [(&'static str, &'a str); 8] {
+    [
+        ("topic", topic),
+        ("defaultTopic", "TBW102"),
+        ("readQueueNums", queues),
+        ("writeQueueNums", queues),
+        ("perm", "6"),
+        ("topicFilterType", "SINGLE_TAG"),
+        ("topicSysFlag", "0"),
+        ("order", "false"),
+    ]
+}

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rocketlite_core::wire::code::RequestCode;
 use rocketlite_core::wire::command::RemotingCommand;
-use rocketlite_tests::raw::RawClient;
+use rocketlite_tests::raw::{RawClient, topic_fields};
 use serde_json::Value;
 
 /// The longest that anything is asked again. Nothing is expected to take so long.
@@ -40,17 +40,7 @@ fn order(broker: &str, code: RequestCode, fields: &[(&str, &str)], body: &str) {
 /// Makes a topic with `queues` queues.
 pub(crate) fn create_topic(broker: &str, topic: &str, queues: u32) {
     let queues = queues.to_string();
-    let fields = [
-        ("topic", topic),
-        ("defaultTopic", "TBW102"),
-        ("readQueueNums", &queues),
-        ("writeQueueNums", &queues),
-        ("perm", "6"),
-        ("topicFilterType", "SINGLE_TAG"),
-        ("topicSysFlag", "0"),
-        ("order", "false"),
-    ];
-    order(broker, RequestCode::UPDATE_AND_CREATE_TOPIC, &fields, "");
+    order(broker, RequestCode::UPDATE_AND_CREATE_TOPIC, &topic_fields(topic, &queues), "");
 }
 
 /// Has a broker forget a topic; the name server goes on naming it.

@@ -6,6 +6,7 @@ mod resize;
 mod verify;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -21,13 +22,24 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Tells what is in the directory, and how full it is
-    Info(info::Arguments),
+    Info(Whole),
     /// Looks at every record, checkpoint and piece of the index, and names the first that is broken
-    Verify(verify::Arguments),
+    Verify(Whole),
     /// Prints the messages, oldest first
     Dump(dump::Arguments),
     /// Gives the log more room
     Resize(resize::Arguments),
+}
+
+/// What a command is told that looks at all of a directory.
+#[derive(Debug, Args)]
+struct Whole {
+    /// Data directory
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Print a line of JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {

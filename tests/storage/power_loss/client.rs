@@ -9,6 +9,7 @@ use rocketlite_core::wire::cursor::Writer;
 use rocketlite_core::wire::fields::{ExtFields, SerializeType};
 use rocketlite_core::wire::frame::frame_size;
 use rocketlite_tests::encode;
+use rocketlite_tests::raw::topic_fields;
 
 /// A request that waits for its answer.
 #[derive(Debug, Clone)]
@@ -100,16 +101,7 @@ impl Asked {
             }
             Self::Topic { name, queues } => {
                 let queues = queues.to_string();
-                let fields = [
-                    ("topic", name.as_str()),
-                    ("defaultTopic", "TBW102"),
-                    ("readQueueNums", &queues),
-                    ("writeQueueNums", &queues),
-                    ("perm", "6"),
-                    ("topicFilterType", "SINGLE_TAG"),
-                    ("topicSysFlag", "0"),
-                    ("order", "false"),
-                ];
+                let fields = topic_fields(name, &queues);
                 request(RequestCode::UPDATE_AND_CREATE_TOPIC, opaque, &fields, b"")
             }
         }

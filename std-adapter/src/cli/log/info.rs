@@ -1,27 +1,15 @@
 //! `rocketlite log info`
 
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytesize::ByteSize;
-use clap::Args;
 use rocketlite::store::{
     Checkpoint, Directory, IndexState, Mark, OfflineDirectory, SavedCheckpoint, SavedItem, Slot, index_state,
 };
 use serde_json::{Value, json};
 
 use super::super::Outcome;
-use super::{print, progress_bar};
-
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// Data directory
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
-    /// Print a line of JSON
-    #[arg(long)]
-    json: bool,
-}
+use super::{Whole, print, progress_bar};
 
 /// What is in a log.
 #[derive(Debug, Default)]
@@ -35,7 +23,7 @@ struct Survey {
     times: Option<(i64, i64)>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Outcome {
+pub(super) fn run(arguments: &Whole) -> Outcome {
     let directory = Directory::open_read_only(&arguments.directory)?;
     let survey = survey(&directory, arguments.json)?;
     let slots = directory.checkpoint.as_ref().map_err(ToString::to_string);

@@ -1,25 +1,12 @@
 //! `rocketlite log verify`
 
-use std::path::PathBuf;
-
-use clap::Args;
 use rocketlite::store::{Directory, Verification, verify};
 use serde_json::json;
 
 use super::super::Outcome;
-use super::{print, progress_bar};
+use super::{Whole, print, progress_bar};
 
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// Data directory
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
-    /// Print a line of JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) fn run(arguments: &Arguments) -> Outcome {
+pub(super) fn run(arguments: &Whole) -> Outcome {
     let directory = Directory::open_read_only(&arguments.directory)?;
     let mut ring = directory.ring()?;
     let bar = progress_bar(directory.log.capacity(), arguments.json);
